@@ -3,7 +3,6 @@
 //! Arrows run one way: `api → engine → engine/core`. What decides is pure (the sequencer, the payment process); what
 //! talks to the outside is in [`adapters`], behind traits that the domain's own folder defines.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at the first surprise"))]
 
 pub mod accounts;
 pub mod adapters;
