@@ -3,7 +3,6 @@
 //! Arrows run one way: `api → engine → engine/core`. What decides is pure (the sequencer, the payment process); what
 //! talks to the outside is in [`adapters`], behind traits that the domain's own folder defines.
 
-
 pub mod accounts;
 pub mod adapters;
 pub mod catalogue;

@@ -5,7 +5,6 @@
 //! journal of facts replays to the same state on any machine. The obvious other way, methods that check and mutate in
 //! one go, was refused: a half-done mutation behind a late error is how seats get sold twice.
 
-
 mod command;
 mod fact;
 mod id;

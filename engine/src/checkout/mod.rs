@@ -1,1 +1,1 @@
-//! checkout
+//! The payment process: what is to be done with money, as a function of an order and of what the provider says.
