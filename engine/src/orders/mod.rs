@@ -84,6 +84,8 @@ pub struct HeldRecord {
     pub expires_at: UnixMillis,
     /// Places and prices.
     pub lines: Vec<HoldLine>,
+    /// The order that pays for it, once checkout began.
+    pub order: Option<OrderId>,
 }
 
 /// Sales of an event so far.
