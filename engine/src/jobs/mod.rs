@@ -3,6 +3,14 @@
 //! A job's id is derived from what it is for, so enqueueing it again is harmless. A job that keeps failing is kept as
 //! dead, where an operator sees and replays it.
 
+mod kind;
+mod metrics;
+mod workers;
+
+pub use kind::{Letter, Task};
+pub use metrics::describe;
+pub use workers::{JobError, Workers, WorkersConfig};
+
 use async_trait::async_trait;
 use usher_core::UnixMillis;
 

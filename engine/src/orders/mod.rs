@@ -2,6 +2,14 @@
 //!
 //! What cannot be derived, name and e-mail of a buyer, is kept apart ([`Contacts`]) and never enters the journal.
 
+mod metrics;
+mod projection;
+mod projector;
+
+pub use metrics::describe;
+pub use projection::{Projected, Projection, Touched, ticket_of};
+pub use projector::{OnOrders, Projector, ProjectorParts};
+
 use async_trait::async_trait;
 use usher_core::{
     BuyerId, CancelReason, Currency, EventId, HoldId, HoldLine, Minor, OrderId, OrderState, RefundId, TicketId,

@@ -1,0 +1,201 @@
+//! The workers: take due jobs under a lease, do them, and put failures off or aside.
+//!
+//! What a job does is not known here; a performer gets it and says done, try again, or cannot be done. A performer
+//! that panics counts as a failure of that job and of nothing else. A crash leaves the lease to run out, and the job
+//! is taken again: performers must not mind repeats.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, Semaphore};
+
+use super::{Job, Queue, Retry, metrics as names};
+use crate::clock::Clock;
+
+/// Why a try came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JobError {
+    /// The world failed: disk, bucket, mail server. It will be tried for about a day.
+    #[error("{0}")]
+    Passing(String),
+    /// Trying again will not help until somebody changes something.
+    #[error("{0}")]
+    Permanent(String),
+}
+
+/// How the workers work.
+#[derive(Debug, Clone)]
+pub struct WorkersConfig {
+    /// Jobs under way at once.
+    pub jobs_at_once_max: usize,
+    /// How long a job may take before another worker may take it.
+    pub lease: Duration,
+    /// How often to look for due jobs when nobody says there are any.
+    pub poll: Duration,
+    /// Failed tries after which a job that panics is put aside.
+    pub panics_max: u32,
+    /// Failed tries after which a job that the world fails is put aside: with the longest pause of ten minutes, a day.
+    pub failures_max: u32,
+}
+
+impl Default for WorkersConfig {
+    fn default() -> Self {
+        Self {
+            jobs_at_once_max: 8,
+            lease: Duration::from_secs(60),
+            poll: Duration::from_millis(500),
+            panics_max: 5,
+            failures_max: 150,
+        }
+    }
+}
+
+/// The longest pause between two tries.
+const BACK_OFF_MAX: Duration = Duration::from_secs(600);
+/// The pause after the first failure; it doubles.
+const BACK_OFF_MIN: Duration = Duration::from_secs(1);
+
+/// The pause before the next try after so many failures.
+#[must_use]
+pub(super) fn back_off(failures_count: u32) -> Duration {
+    BACK_OFF_MIN.saturating_mul(1 << failures_count.saturating_sub(1).min(16)).min(BACK_OFF_MAX)
+}
+
+/// The workers of one process; clones share them.
+#[derive(Clone)]
+pub struct Workers {
+    queue: Arc<dyn Queue>,
+    clock: Clock,
+    config: WorkersConfig,
+    permits: Arc<Semaphore>,
+    wake: Arc<Notify>,
+}
+
+enum Failure {
+    Told(JobError),
+    Panicked,
+}
+
+impl Workers {
+    /// Workers that do nothing until [`Workers::run`].
+    #[must_use]
+    pub fn new(queue: Arc<dyn Queue>, clock: Clock, config: WorkersConfig) -> Self {
+        let permits = Arc::new(Semaphore::new(config.jobs_at_once_max));
+        Self { queue, clock, config, permits, wake: Arc::new(Notify::new()) }
+    }
+
+    /// Says that there may be jobs. Never waits.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Does jobs until the future is dropped.
+    pub async fn run<P, F>(&self, perform: P)
+    where
+        P: Fn(Job) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), JobError>> + Send + 'static,
+    {
+        let perform = Arc::new(perform);
+        loop {
+            if !self.take_due(&perform).await {
+                let _ = tokio::time::timeout(self.config.poll, self.wake.notified()).await;
+                self.report().await;
+            }
+        }
+    }
+
+    /// Waits until no job is under way; with [`Workers::run`] dropped before, none will start.
+    pub async fn idle(&self) {
+        let all = u32::try_from(self.config.jobs_at_once_max).unwrap_or(u32::MAX);
+        let _ = self.permits.acquire_many(all).await;
+    }
+
+    /// Starts what is due and fits; tells whether there was anything.
+    async fn take_due<P, F>(&self, perform: &Arc<P>) -> bool
+    where
+        P: Fn(Job) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), JobError>> + Send + 'static,
+    {
+        let Ok(first) = Arc::clone(&self.permits).acquire_owned().await else { return false };
+        let free_count = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX).saturating_add(1);
+        let now = self.clock.now();
+        let lease_ms = u64::try_from(self.config.lease.as_millis()).unwrap_or(u64::MAX);
+        let jobs = match self.queue.claim(now, now.plus_ms(lease_ms), free_count).await {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                tracing::error!(%error, "jobs cannot be claimed");
+                return false;
+            }
+        };
+        let mut first = Some(first);
+        let any = !jobs.is_empty();
+        for job in jobs {
+            let permit = match first.take() {
+                Some(permit) => permit,
+                None => match Arc::clone(&self.permits).acquire_owned().await {
+                    Ok(permit) => permit,
+                    Err(_) => return false,
+                },
+            };
+            let (workers, perform) = (self.clone(), Arc::clone(perform));
+            tokio::spawn(async move {
+                workers.try_once(job, perform.as_ref()).await;
+                drop(permit);
+            });
+        }
+        any
+    }
+
+    async fn try_once<P, F>(&self, job: Job, perform: &P)
+    where
+        P: Fn(Job) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), JobError>> + Send + 'static,
+    {
+        let started = Instant::now();
+        // A task of its own catches the performer's panic.
+        let outcome = match tokio::spawn(perform(job.clone())).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::Told(error)),
+            Err(_panic) => Err(Failure::Panicked),
+        };
+        metrics::histogram!(names::JOB_SECONDS, "kind" => job.kind.clone()).record(started.elapsed().as_secs_f64());
+        let (result, stored) = match outcome {
+            Ok(()) => ("done", self.queue.complete(&job.id).await),
+            Err(failure) => {
+                let (message, retry) = self.judge(&job, failure);
+                tracing::warn!(job = %job.id, failures_count = job.failures_count + 1, ?retry, "job failed: {message}");
+                let result = if retry == Retry::Dead { "dead" } else { "retry" };
+                (result, self.queue.fail(&job.id, &message, retry).await)
+            }
+        };
+        metrics::counter!(names::JOB_TRIES, "kind" => job.kind.clone(), "result" => result).increment(1);
+        if let Err(error) = stored {
+            // The lease runs out and the job is taken again.
+            tracing::error!(job = %job.id, %error, "the outcome of a job could not be kept");
+        }
+    }
+
+    fn judge(&self, job: &Job, failure: Failure) -> (String, Retry) {
+        let failures_count = job.failures_count + 1;
+        let (message, failures_max) = match failure {
+            Failure::Told(JobError::Permanent(message)) => (message, 0),
+            Failure::Told(JobError::Passing(message)) => (message, self.config.failures_max),
+            Failure::Panicked => ("the worker panicked; its log has the place".to_owned(), self.config.panics_max),
+        };
+        if failures_count >= failures_max {
+            return (message, Retry::Dead);
+        }
+        let pause_ms = u64::try_from(back_off(failures_count).as_millis()).unwrap_or(u64::MAX);
+        (message, Retry::At(self.clock.now().plus_ms(pause_ms)))
+    }
+
+    async fn report(&self) {
+        let Ok(counts) = self.queue.counts().await else { return };
+        let by_state = [("ready", counts.ready_count), ("running", counts.running_count), ("dead", counts.dead_count)];
+        for (state, count) in by_state {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge; exact below 2^52 jobs")]
+            metrics::gauge!(names::JOBS, "state" => state).set(count as f64);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The projector: follows each event's journal from a stored checkpoint and keeps the views and jobs that follow.
+//!
+//! The journal is the outbox. A crash between the steps below repeats work but changes nothing: jobs are enqueued
+//! under ids of their own before the checkpoint moves, and the checkpoint moves with the views in one transaction.
+//! It is woken by commits and needs no message to be delivered: a lost wake-up is found at the next one or at start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use usher_core::{Currency, EventId, Fact, OrderId};
+
+use super::{Projection, Touched, Views, metrics as names};
+use crate::jobs::Queue;
+use crate::journal::{Entry, Journal, JournalError};
+use crate::store::StoreError;
+
+/// Entries folded in one step: bounds memory and the length of one transaction.
+const STEP_ENTRIES_MAX: usize = 256;
+/// Events listed at once when the projector starts.
+const LIST_EVENTS_MAX: usize = 1_000;
+/// The longest pause after steps that fail.
+const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+/// The first pause after a step that failed.
+const BACK_OFF_MIN: Duration = Duration::from_millis(100);
+
+/// Hears which orders of an event changed.
+pub type OnOrders = Arc<dyn Fn(EventId, &[OrderId]) + Send + Sync>;
+
+/// What the projector works with.
+#[derive(Clone)]
+pub struct ProjectorParts {
+    /// What it follows.
+    pub journal: Arc<dyn Journal>,
+    /// What it keeps.
+    pub views: Arc<dyn Views>,
+    /// Where the work that follows goes.
+    pub queue: Arc<dyn Queue>,
+    /// Whom it tells that orders changed, after the views contain it: the payment process.
+    pub on_orders: OnOrders,
+}
+
+/// The projector's handle; clones share it.
+#[derive(Clone)]
+pub struct Projector {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    parts: ProjectorParts,
+    state: Mutex<State>,
+    wake: Notify,
+    progress: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    dirty: BTreeSet<EventId>,
+    committed: BTreeMap<EventId, u64>,
+    checkpoints: BTreeMap<EventId, u64>,
+    currencies: BTreeMap<EventId, Currency>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Projector {
+    /// A projector that does nothing until [`Projector::run`] or [`Projector::project_all`].
+    #[must_use]
+    pub fn new(parts: ProjectorParts) -> Self {
+        let shared = Shared { parts, state: Mutex::default(), wake: Notify::new(), progress: watch::Sender::new(0) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Says that an event's journal has reached `seq`. Never waits.
+    pub fn committed(&self, event: EventId, seq: u64) {
+        self.shared.with_state(|state| {
+            state.dirty.insert(event);
+            let committed = state.committed.entry(event).or_default();
+            *committed = (*committed).max(seq);
+        });
+        self.shared.wake.notify_one();
+    }
+
+    /// Waits until the views contain entry `seq` of an event, at most `wait`; tells whether they do.
+    pub async fn caught_up(&self, event: EventId, seq: u64, wait: Duration) -> bool {
+        let mut progress = self.shared.progress.subscribe();
+        let reached = || self.shared.with_state(|state| state.checkpoints.get(&event).is_some_and(|at| *at >= seq));
+        let wait_for_it = async {
+            while !reached() {
+                if progress.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(wait, wait_for_it).await;
+        reached()
+    }
+
+    /// Follows all journals until the future is dropped; dropping it between two steps loses nothing.
+    pub async fn run(&self) {
+        let mut back_off = BACK_OFF_MIN;
+        let mut listed = false;
+        loop {
+            let outcome = if listed { self.drain_dirty().await } else { self.mark_all().await };
+            match outcome {
+                Ok(()) => {
+                    back_off = BACK_OFF_MIN;
+                    if std::mem::replace(&mut listed, true) {
+                        self.shared.wake.notified().await;
+                    }
+                }
+                Err(error) => {
+                    metrics::counter!(names::PROJECTOR_FAILURES).increment(1);
+                    tracing::error!(%error, "projecting failed, trying again");
+                    tokio::time::sleep(back_off).await;
+                    back_off = (back_off * 2).min(BACK_OFF_MAX);
+                }
+            }
+        }
+    }
+
+    /// Projects every journal to its end and returns.
+    ///
+    /// # Errors
+    /// The journal cannot be listed or a store failed. A damaged journal is logged and passed over.
+    pub async fn project_all(&self) -> Result<(), StoreError> {
+        self.mark_all().await.map_err(StepError::into_store)?;
+        self.drain_dirty().await.map_err(StepError::into_store)
+    }
+
+    async fn mark_all(&self) -> Result<(), StepError> {
+        let mut after = None;
+        loop {
+            let events = self.shared.parts.journal.events(after, LIST_EVENTS_MAX).await?;
+            after = events.last().copied();
+            self.shared.with_state(|state| state.dirty.extend(&events));
+            if events.len() < LIST_EVENTS_MAX {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn drain_dirty(&self) -> Result<(), StepError> {
+        while let Some(event) = self.shared.with_state(|state| state.dirty.pop_first()) {
+            match self.follow(event).await {
+                Ok(()) => {}
+                Err(StepError::Journal(error @ (JournalError::Damaged { .. } | JournalError::TooNew { .. }))) => {
+                    // The event itself refuses to run; the others go on.
+                    metrics::counter!(names::PROJECTOR_FAILURES).increment(1);
+                    tracing::error!(%event, %error, "the views of this event stand still");
+                }
+                Err(error) => {
+                    self.shared.with_state(|state| state.dirty.insert(event));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn follow(&self, event: EventId) -> Result<(), StepError> {
+        let ProjectorParts { journal, views, .. } = &self.shared.parts;
+        let known = self.shared.with_state(|state| state.checkpoints.get(&event).copied());
+        let mut checkpoint = match known {
+            Some(checkpoint) => checkpoint,
+            None => views.checkpoint(event).await?,
+        };
+        loop {
+            let sealed = journal.read(event, checkpoint, STEP_ENTRIES_MAX).await?;
+            let entries: Vec<Entry> = sealed.into_iter().map(|sealed| sealed.entry).collect();
+            if let Some(last) = entries.last() {
+                let seq = last.seq;
+                self.step(event, seq, &entries).await?;
+                checkpoint = seq;
+            }
+            self.advance(event, checkpoint, entries.len());
+            if entries.len() < STEP_ENTRIES_MAX {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn step(&self, event: EventId, seq: u64, entries: &[Entry]) -> Result<(), StepError> {
+        let ProjectorParts { views, queue, on_orders, .. } = &self.shared.parts;
+        let currency = self.currency(event, entries).await?;
+        let mut touched = Touched::by(entries);
+        let holds: Vec<_> = touched.holds.into_iter().collect();
+        let holds = if holds.is_empty() { Vec::new() } else { views.holds(event, &holds).await? };
+        touched.orders.extend(holds.iter().filter_map(|held| held.order));
+        let orders: Vec<_> = touched.orders.into_iter().collect();
+        let orders = if orders.is_empty() { Vec::new() } else { views.orders(&orders).await? };
+        let mut projection = Projection::new(event, currency, holds, orders, views.sales(event).await?);
+        for entry in entries {
+            projection.apply(entry);
+        }
+        let projected = projection.finish();
+        if !projected.jobs.is_empty() {
+            queue.enqueue(projected.jobs).await?;
+        }
+        views.apply(event, seq, projected.changes).await?;
+        if !projected.orders.is_empty() {
+            on_orders(event, &projected.orders);
+        }
+        Ok(())
+    }
+
+    fn advance(&self, event: EventId, checkpoint: u64, entries_count: usize) {
+        let committed = self.shared.with_state(|state| {
+            state.checkpoints.insert(event, checkpoint);
+            state.committed.get(&event).copied().unwrap_or(checkpoint)
+        });
+        #[expect(clippy::cast_precision_loss, reason = "a gauge; exact below 2^52 entries")]
+        metrics::gauge!(names::PROJECTOR_LAG).set(committed.saturating_sub(checkpoint) as f64);
+        metrics::counter!(names::PROJECTED_ENTRIES).increment(entries_count as u64);
+        self.shared.progress.send_modify(|steps| *steps = steps.wrapping_add(1));
+    }
+
+    /// The event's currency: from the batch itself or from the first entry, where it was published.
+    async fn currency(&self, event: EventId, entries: &[Entry]) -> Result<Currency, StepError> {
+        if let Some(currency) = self.shared.with_state(|state| state.currencies.get(&event).copied()) {
+            return Ok(currency);
+        }
+        let first;
+        let entries = if entries.first().is_some_and(|entry| entry.seq == 1) {
+            entries
+        } else {
+            first = self.shared.parts.journal.read(event, 0, 1).await?;
+            &first.into_iter().map(|sealed| sealed.entry).collect::<Vec<_>>()
+        };
+        let published = entries
+            .iter()
+            .flat_map(|entry| &entry.facts)
+            .find_map(|fact| if let Fact::Published { currency, .. } = fact { Some(*currency) } else { None });
+        let currency = published.ok_or_else(|| JournalError::Damaged {
+            event,
+            seq: 1,
+            what: "the first entry does not publish the event".to_owned(),
+        })?;
+        self.shared.with_state(|state| state.currencies.insert(event, currency));
+        Ok(currency)
+    }
+}
+
+impl Shared {
+    fn with_state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl StepError {
+    fn into_store(self) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            Self::Journal(error) => StoreError::Unavailable(error.to_string()),
+        }
+    }
+}
