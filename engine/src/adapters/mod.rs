@@ -1,2 +1,3 @@
 //! Implementations of the domain's traits over the outside world.
+pub mod files;
 pub mod sqlite;
