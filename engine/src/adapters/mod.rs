@@ -1,3 +1,4 @@
 //! Implementations of the domain's traits over the outside world.
 pub mod files;
 pub mod sqlite;
+pub mod stripe;

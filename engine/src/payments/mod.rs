@@ -1,5 +1,10 @@
 //! Payments: the provider's intents beside our orders, and the inbox of its webhooks.
 
+pub mod intent;
+pub mod webhook;
+
+pub use intent::{Intent, IntentStatus, ProviderRefund, ProviderRefundStatus};
+
 use async_trait::async_trait;
 use usher_core::{Currency, EventId, Minor, OrderId, UnixMillis};
 
