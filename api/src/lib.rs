@@ -1,1 +1,11 @@
-//! The server.
+//! The server: JSON API, pages, live streams, settings; the composition root.
+
+pub mod access;
+pub mod app;
+pub mod cookies;
+pub mod desk;
+pub mod pages;
+pub mod problem;
+pub mod state;
+pub mod table;
+pub mod timestamp;

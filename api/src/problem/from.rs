@@ -1,0 +1,99 @@
+//! How the engine's answers become problems.
+
+use usher_core::Rejection;
+use usher_engine::event::AskError;
+use usher_engine::store::StoreError;
+
+use super::{Kind, Problem, kinds};
+use crate::timestamp::Timestamp;
+
+/// When to repeat what certainly was not done.
+const NOT_APPLIED_RETRY_MS: u64 = 500;
+/// When to repeat what failed for a reason outside.
+const UNAVAILABLE_RETRY_MS: u64 = 5_000;
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let problem = Self::of(kind_of(&rejection));
+        match rejection {
+            Rejection::UnknownSeat(seat) | Rejection::DuplicateSeat(seat) => problem.with("seat", seat.0),
+            Rejection::UnknownArea(area) => problem.with("area_index", area.0),
+            Rejection::UnknownTier(tier) | Rejection::BadPrices(tier) => problem.with("tier_index", tier.0),
+            Rejection::BadLimits(what) => Self::new(&kinds::BAD_LIMITS, what),
+            Rejection::OrderLimit { places_max } => problem.with("places_max", places_max),
+            Rejection::BuyerLimit { places_max, has_count } => {
+                problem.with("places_max", places_max).with("has_count", has_count)
+            }
+            Rejection::HoldLimit { holds_max } => problem.with("holds_max", holds_max),
+            Rejection::SeatsTaken { seats }
+            | Rejection::SeatsInUse { seats }
+            | Rejection::SeatsNotBlocked { seats } => {
+                problem.with("seats", seats.iter().map(|seat| seat.0).collect::<Vec<_>>())
+            }
+            Rejection::NoBlockLeft { seats_left } => problem.with("seats_left", seats_left),
+            Rejection::AreaFull { area, left_count } => {
+                problem.with("area_index", area.0).with("left_count", left_count)
+            }
+            Rejection::HoldAtCap { expires_at } => problem.with("expires_at", Timestamp(expires_at).to_string()),
+            Rejection::OrderState { state } => problem.with("state", serde_json::to_value(state).unwrap_or_default()),
+            Rejection::BadRefundLine { line } => problem.with("line", line),
+            Rejection::HoldIdReused
+            | Rejection::OrderIdReused
+            | Rejection::RefundIdReused
+            | Rejection::NotPublished
+            | Rejection::AlreadyPublished
+            | Rejection::EventCancelled
+            | Rejection::NotOnSale
+            | Rejection::Paused
+            | Rejection::Closed
+            | Rejection::WrongPhase
+            | Rejection::NothingAsked
+            | Rejection::UnknownSection
+            | Rejection::UnknownHold
+            | Rejection::HoldReleased
+            | Rejection::HoldExpired
+            | Rejection::HoldInCheckout
+            | Rejection::UnknownOrder
+            | Rejection::UnknownRefund => problem,
+        }
+    }
+}
+
+/// A rejection's code is its problem's code, so one table serves both.
+fn kind_of(rejection: &Rejection) -> &'static Kind {
+    kinds::by_code(rejection.code()).unwrap_or(&kinds::CONFLICT)
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Rejected(rejection) => rejection.into(),
+            AskError::Busy { retry_after_ms } => Self::of(&kinds::BUSY).retry_after_ms(retry_after_ms),
+            AskError::NotApplied => Self::of(&kinds::NOT_APPLIED).retry_after_ms(NOT_APPLIED_RETRY_MS),
+            AskError::StorageFull => Self::of(&kinds::STORAGE_FULL).retry_after_ms(UNAVAILABLE_RETRY_MS),
+            AskError::OutcomeUnknown => Self::of(&kinds::OUTCOME_UNKNOWN).retry_after_ms(NOT_APPLIED_RETRY_MS),
+            AskError::Quarantined => Self::of(&kinds::QUARANTINED),
+            AskError::Unavailable(why) => {
+                tracing::error!(why, "event unavailable");
+                Self::of(&kinds::EVENT_UNAVAILABLE).retry_after_ms(UNAVAILABLE_RETRY_MS)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(what) => Self::new(&kinds::CONFLICT, what),
+            StoreError::Full => Self::of(&kinds::STORAGE_FULL).retry_after_ms(UNAVAILABLE_RETRY_MS),
+            StoreError::Unavailable(why) => {
+                tracing::error!(why, "store unavailable");
+                Self::of(&kinds::UNAVAILABLE).retry_after_ms(UNAVAILABLE_RETRY_MS)
+            }
+            StoreError::Damaged(why) => {
+                tracing::error!(why, "stored data is damaged");
+                Self::of(&kinds::INTERNAL)
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The route table: every route with its method, its path and what it asks of its sender.
+//!
+//! A route cannot be added without an [`Access`], and the gate that checks it stands before the handler. Tests read
+//! the same table, so that a route nobody thought about fails them.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::ServiceConfig;
+use actix_web::{FromRequest, Handler, HttpMessage, Resource, Responder, Route, guard, web};
+
+use crate::access::{Access, Subject, authorize_route, csrf};
+use crate::problem::{Problem, kinds};
+use crate::state::AppState;
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Method.
+    pub method: Method,
+    /// Path pattern.
+    pub path: &'static str,
+    /// What it asks of its sender.
+    pub access: Access,
+}
+
+/// Collects routes, for the server and for tests.
+#[derive(Default)]
+pub struct Table {
+    entries: Vec<Entry>,
+    resources: Vec<(&'static str, Resource)>,
+}
+
+impl Table {
+    /// All routes so far, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Adds a `GET` (and with it `HEAD`).
+    pub fn get<F, Args>(&mut self, access: Access, path: &'static str, handler: F)
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(Method::GET, access, path, handler);
+    }
+
+    /// Adds a `POST`.
+    pub fn post<F, Args>(&mut self, access: Access, path: &'static str, handler: F)
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(Method::POST, access, path, handler);
+    }
+
+    /// Adds a route of any method.
+    pub fn add<F, Args>(&mut self, method: Method, access: Access, path: &'static str, handler: F)
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.entries.push(Entry { method: method.clone(), path, access });
+        let gate = from_fn(move |request: ServiceRequest, next: Next<_>| gate(access, request, next));
+        let route = if method == Method::GET {
+            Route::new().guard(guard::Any(guard::Get()).or(guard::Head()))
+        } else {
+            Route::new().method(method)
+        };
+        let route = route.to(handler).wrap(gate);
+        let at = self.resources.iter().position(|(known, _)| *known == path).unwrap_or_else(|| {
+            let nothing = web::to(async || Err::<&str, _>(Problem::of(&kinds::METHOD_NOT_ALLOWED)));
+            self.resources.push((path, web::resource(path).default_service(nothing)));
+            self.resources.len() - 1
+        });
+        let (path, resource) = self.resources.swap_remove(at);
+        self.resources.push((path, resource.route(route)));
+    }
+
+    /// Hands the routes to the server. Paths are matched most literal first, whatever order they were added in.
+    pub fn configure(mut self, config: &mut ServiceConfig) {
+        self.resources.sort_by_key(|(path, _)| sort_key(path));
+        for (_, resource) in self.resources {
+            config.service(resource);
+        }
+    }
+}
+
+/// Segments with a parameter come after literal ones: `/orders/me` before `/orders/{order}`.
+fn sort_key(path: &str) -> Vec<(bool, String)> {
+    path.split('/').map(|segment| (segment.contains('{'), segment.to_owned())).collect()
+}
+
+/// Stands before every handler: who asks, may they, and does the request come from here?
+async fn gate(
+    access: Access,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let state = request.app_data::<web::Data<AppState>>().ok_or_else(|| Problem::of(&kinds::INTERNAL))?;
+    let subject = match access {
+        Access::Signed => Subject::default(),
+        Access::Anyone | Access::Buyer | Access::Organizer | Access::Admin => {
+            Subject::of_request(state, request.request()).await?
+        }
+    };
+    if subject.by_cookie && !request.method().is_safe() {
+        csrf::check(request.request())?;
+    }
+    authorize_route(&subject, access)?;
+    request.extensions_mut().insert(subject);
+    next.call(request).await
+}
