@@ -1,9 +1,16 @@
 //! Payments: the provider's intents beside our orders, and the inbox of its webhooks.
 
+pub mod inbox;
+mod intake;
 pub mod intent;
+pub mod metrics;
+pub mod reconcile;
 pub mod webhook;
 
+pub use inbox::{InboxParts, InboxProcessor};
+pub use intake::{Intake, IntakeError, IntakeSettings, Received};
 pub use intent::{Intent, IntentStatus, ProviderRefund, ProviderRefundStatus};
+pub use reconcile::{Reconciler, ReconcilerParts};
 
 use async_trait::async_trait;
 use usher_core::{Currency, EventId, Minor, OrderId, UnixMillis};

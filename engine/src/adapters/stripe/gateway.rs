@@ -110,9 +110,7 @@ impl Gateway {
     /// # Errors
     /// See [`GatewayError`]; repeating with the same key is always safe.
     pub async fn create_intent(&self, new: NewIntent, key: &str) -> Result<Intent, GatewayError> {
-        let currency: stripe_types::Currency = match new.currency.as_str().to_ascii_lowercase().parse() {
-            Ok(currency) => currency,
-        };
+        let Ok(currency) = new.currency.as_str().to_ascii_lowercase().parse::<stripe_types::Currency>();
         let request = CreatePaymentIntent::new(signed(new.amount_minor)?, currency)
             .capture_method(PaymentIntentCaptureMethod::Manual)
             .automatic_payment_methods(CreatePaymentIntentAutomaticPaymentMethods::new(true))
@@ -120,7 +118,7 @@ impl Gateway {
                 (ORDER_KEY.to_owned(), new.order.to_string()),
                 (EVENT_KEY.to_owned(), new.event.to_string()),
             ]));
-        self.intent_call(request, Some(key)).await
+        self.intent_call(self.start(request, Some(key))).await
     }
 
     /// The intent as it is now.
@@ -128,7 +126,7 @@ impl Gateway {
     /// # Errors
     /// See [`GatewayError`]; an unknown id is refused with `resource_missing`.
     pub async fn intent(&self, intent: &str) -> Result<Intent, GatewayError> {
-        self.intent_call(RetrievePaymentIntent::new(intent), None).await
+        self.intent_call(self.start(RetrievePaymentIntent::new(intent), None)).await
     }
 
     /// Cancels an intent that is not final; an authorization is given up. It carries no key: a key would replay an
@@ -137,7 +135,7 @@ impl Gateway {
     /// # Errors
     /// See [`GatewayError`]; a final intent is refused with `payment_intent_unexpected_state`.
     pub async fn cancel_intent(&self, intent: &str) -> Result<Intent, GatewayError> {
-        self.intent_call(CancelPaymentIntent::new(intent), None).await
+        self.intent_call(self.start(CancelPaymentIntent::new(intent), None)).await
     }
 
     /// Captures exactly `amount_minor` of what is authorized.
@@ -146,7 +144,7 @@ impl Gateway {
     /// See [`GatewayError`].
     pub async fn capture(&self, intent: &str, amount_minor: Minor, key: &str) -> Result<Intent, GatewayError> {
         let request = CapturePaymentIntent::new(intent).amount_to_capture(signed(amount_minor)?);
-        self.intent_call(request, Some(key)).await
+        self.intent_call(self.start(request, Some(key))).await
     }
 
     /// Sends money back. `refund` names it in the metadata; `None` is for a charge that has no order behind it.
@@ -164,7 +162,7 @@ impl Gateway {
         if let Some(refund) = refund {
             request = request.metadata(HashMap::from([(REFUND_KEY.to_owned(), refund.to_string())]));
         }
-        let answer = self.call(request, Some(key)).await?;
+        let answer = finish(self.start(request, Some(key))).await?;
         translate::refund(&answer)
     }
 
@@ -173,29 +171,34 @@ impl Gateway {
     /// # Errors
     /// See [`GatewayError`].
     pub async fn refunds(&self, intent: &str) -> Result<Vec<ProviderRefund>, GatewayError> {
-        let answer = self.call(ListRefund::new().payment_intent(intent).limit(REFUNDS_MAX), None).await?;
+        let answer = finish(self.start(ListRefund::new().payment_intent(intent).limit(REFUNDS_MAX), None)).await?;
         answer.data.iter().map(translate::refund).collect()
     }
 
-    async fn intent_call<R>(&self, request: R, key: Option<&str>) -> Result<Intent, GatewayError>
-    where
-        R: StripeRequest<Output = PaymentIntent> + Send + Sync + 'static,
-    {
-        let answer = self.call(request, key).await?;
+    async fn intent_call(&self, running: Running<PaymentIntent>) -> Result<Intent, GatewayError> {
+        let answer = finish(running).await?;
         translate::intent(&answer)
     }
 
-    /// Runs a call to its end on the connections' runtime, whatever becomes of the caller.
-    async fn call<R>(&self, request: R, key: Option<&str>) -> Result<R::Output, GatewayError>
+    /// Starts a call on the connections' runtime, where it runs to its end whatever becomes of the caller. The request
+    /// moves there at once: some are kilobytes, too large to carry through every future above.
+    fn start<R>(&self, request: R, key: Option<&str>) -> Running<R::Output>
     where
         R: StripeRequest + Send + Sync + 'static,
         R::Output: miniserde::Deserialize + Send + 'static,
     {
         let key = key.map(IdempotencyKey::new).transpose().map_err(|error| GatewayError::NotDone(error.to_string()))?;
         let transport = self.transport.clone();
-        let running = self.runtime.spawn(async move { attempts(&transport, &request, key).await });
-        running.await.map_err(|error| GatewayError::Unknown(format!("the call was cut off: {error}")))?
+        let request = Box::new(request);
+        Ok(self.runtime.spawn(async move { attempts(&transport, &*request, key).await.map(Box::new) }))
     }
+}
+
+/// A call under way.
+type Running<T> = Result<tokio::task::JoinHandle<Result<Box<T>, GatewayError>>, GatewayError>;
+
+async fn finish<T>(running: Running<T>) -> Result<Box<T>, GatewayError> {
+    running?.await.map_err(|error| GatewayError::Unknown(format!("the call was cut off: {error}")))?
 }
 
 /// The one retry loop: the same request under the same key, until a good answer or a last word.

@@ -1,0 +1,192 @@
+//! Acts on received webhooks: each says only that an intent is worth a look, so all of one intent share one look.
+//!
+//! A webhook is marked as done after its effect is durable, never before: a crash in between repeats the look, and
+//! the look changes nothing the second time. One that fails is tried again later and at last kept as dead, where an
+//! operator sees and replays it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::sync::Notify;
+use usher_core::{EventId, OrderId, UnixMillis};
+
+use super::webhook::Envelope;
+use super::{Inbox, Payments, WebhookRecord, metrics as names};
+use crate::adapters::stripe::{Gateway, GatewayError};
+use crate::checkout::{PaymentError, Runner, payment_record};
+use crate::clock::Clock;
+use crate::store::StoreError;
+
+/// Webhooks read at once.
+const BATCH_ROWS_MAX: u32 = 128;
+/// Intents looked at together.
+const LOOKS_MAX: usize = 16;
+/// How long a webhook that failed may wait unnoticed past its time.
+const POLL: Duration = Duration::from_secs(1);
+/// The pause after the first failure; it doubles.
+const BACK_OFF_MS: u64 = 1_000;
+/// The longest pause.
+const BACK_OFF_MAX_MS: u64 = 3_600_000;
+/// Failures after which a webhook is dead: about 12 hours with the pauses above.
+const FAILURES_MAX: u32 = 22;
+
+/// What the processor works with.
+#[derive(Clone)]
+pub struct InboxParts {
+    /// The webhooks.
+    pub inbox: Arc<dyn Inbox>,
+    /// Which order an intent belongs to.
+    pub payments: Arc<dyn Payments>,
+    /// Asked about intents that no payment is kept for.
+    pub gateway: Gateway,
+    /// Acts.
+    pub runner: Runner,
+    /// The time.
+    pub clock: Clock,
+    /// Rung by the intake.
+    pub bell: Arc<Notify>,
+}
+
+/// Acts on webhooks; clones share the work.
+#[derive(Clone)]
+pub struct InboxProcessor {
+    parts: InboxParts,
+}
+
+/// Webhooks of one intent, or one webhook that is about none.
+struct Group {
+    intent: Option<String>,
+    webhooks: Vec<WebhookRecord>,
+}
+
+impl InboxProcessor {
+    /// A processor that does nothing until [`InboxProcessor::run`] or [`InboxProcessor::drain`].
+    #[must_use]
+    pub fn new(parts: InboxParts) -> Self {
+        Self { parts }
+    }
+
+    /// Acts on webhooks until the future is dropped; one that is cut off is repeated.
+    pub async fn run(&self) {
+        loop {
+            if let Err(error) = self.drain().await {
+                tracing::error!(%error, "the webhook inbox cannot be read, trying again");
+            }
+            let _ = tokio::time::timeout(POLL, self.parts.bell.notified()).await;
+        }
+    }
+
+    /// Acts on everything that is due now, then returns.
+    ///
+    /// # Errors
+    /// The inbox could not be read or marked.
+    pub async fn drain(&self) -> Result<(), StoreError> {
+        loop {
+            let due = self.parts.inbox.pending(self.parts.clock.now(), BATCH_ROWS_MAX).await?;
+            let is_last = due.len() < BATCH_ROWS_MAX as usize;
+            let outcomes: Vec<_> =
+                stream::iter(grouped(due)).map(|group| self.act(group)).buffer_unordered(LOOKS_MAX).collect().await;
+            outcomes.into_iter().collect::<Result<(), StoreError>>()?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn act(&self, group: Group) -> Result<(), StoreError> {
+        let outcome = match &group.intent {
+            Some(intent) => self.look(intent, &group.webhooks).await,
+            None => Ok("of_no_concern"),
+        };
+        for webhook in &group.webhooks {
+            let result = match &outcome {
+                Ok(result) => {
+                    self.parts.inbox.done(&webhook.id).await?;
+                    *result
+                }
+                Err(error) => self.put_off(webhook, error).await?,
+            };
+            metrics::counter!(names::WEBHOOK_TRIES, "result" => result).increment(1);
+        }
+        Ok(())
+    }
+
+    async fn put_off(&self, webhook: &WebhookRecord, error: &PaymentError) -> Result<&'static str, StoreError> {
+        let run_at = next_try(self.parts.clock.now(), webhook.failures_count);
+        tracing::warn!(webhook = webhook.id, kind = webhook.kind, %error, dead = run_at.is_none(), "a webhook failed");
+        self.parts.inbox.failed(&webhook.id, &error.to_string(), run_at).await?;
+        Ok(if run_at.is_some() { "retry" } else { "dead" })
+    }
+
+    async fn look(&self, intent: &str, webhooks: &[WebhookRecord]) -> Result<&'static str, PaymentError> {
+        let Some((event, order)) = self.order_of(intent).await? else { return Ok("of_no_concern") };
+        for attempt in webhooks.iter().filter_map(failed_attempt) {
+            self.parts.runner.declined(event, order, attempt).await?;
+        }
+        self.parts.runner.settle(event, order).await?;
+        Ok("done")
+    }
+
+    /// Whose intent it is. A payment that was made and not kept is found by the names in the intent itself.
+    async fn order_of(&self, intent: &str) -> Result<Option<(EventId, OrderId)>, PaymentError> {
+        if let Some(payment) = self.parts.payments.payment_by_intent(intent).await? {
+            return Ok(Some((payment.event, payment.order)));
+        }
+        let found = match self.parts.gateway.intent(intent).await {
+            Ok(found) => found,
+            Err(GatewayError::Refused { status: 404, .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let (Some(event), Some(order)) = (found.event, found.order) else { return Ok(None) };
+        let record = payment_record(order, event, found, self.parts.clock.now());
+        self.parts.payments.put_payment(record).await?;
+        Ok(Some((event, order)))
+    }
+}
+
+fn grouped(webhooks: Vec<WebhookRecord>) -> Vec<Group> {
+    let mut by_intent: BTreeMap<String, Vec<WebhookRecord>> = BTreeMap::new();
+    let mut groups = Vec::new();
+    for webhook in webhooks {
+        // What is kept was parsed before; a body that no longer is concerns no intent.
+        match Envelope::parse(&webhook.body).ok().and_then(|envelope| envelope.intent) {
+            Some(intent) => by_intent.entry(intent).or_default().push(webhook),
+            None => groups.push(Group { intent: None, webhooks: vec![webhook] }),
+        }
+    }
+    groups.extend(by_intent.into_iter().map(|(intent, webhooks)| Group { intent: Some(intent), webhooks }));
+    groups
+}
+
+/// The number of a failed try to pay: the second it failed in. It grows with each try, and a repeated webhook carries
+/// the same one.
+fn failed_attempt(webhook: &WebhookRecord) -> Option<u32> {
+    if webhook.kind != "payment_intent.payment_failed" {
+        return None;
+    }
+    u32::try_from(Envelope::parse(&webhook.body).ok()?.created_s).ok()
+}
+
+fn next_try(now: UnixMillis, failures_count: u32) -> Option<UnixMillis> {
+    let pause_ms = BACK_OFF_MS.saturating_mul(1 << failures_count.min(16)).min(BACK_OFF_MAX_MS);
+    (failures_count + 1 < FAILURES_MAX).then(|| now.plus_ms(pause_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_is_given_up_after_about_twelve_hours() {
+        let mut now = UnixMillis(0);
+        let mut failures_count = 0;
+        while let Some(at) = next_try(now, failures_count) {
+            (now, failures_count) = (at, failures_count + 1);
+        }
+        assert_eq!(failures_count + 1, FAILURES_MAX);
+        let hours = now.0 / 3_600_000;
+        assert!((9..=13).contains(&hours), "{hours} h");
+    }
+}
