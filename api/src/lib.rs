@@ -6,6 +6,7 @@ pub mod cookies;
 pub mod desk;
 pub mod pages;
 pub mod problem;
+pub mod sandbox;
 pub mod state;
 pub mod table;
 pub mod timestamp;
