@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod app;
+pub mod config;
 pub mod cookies;
 pub mod desk;
 pub mod pages;
