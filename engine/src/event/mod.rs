@@ -1,8 +1,14 @@
 //! One event at run time: the sequencer that decides, the actor that wires it, the handle that others hold.
 
-use std::sync::Arc;
+mod handle;
+mod registry;
+mod view;
 
-use usher_core::{Answer, Command, Counts, EventId, Minor, Phase, Rejection};
+use usher_core::{Answer, Phase, Rejection};
+
+pub use handle::Handle;
+pub use registry::{EventStatus, Limits, OnCommitted, OpenError, Parts, Plan, PlanError, Plans, Registry, Standing};
+pub use view::View;
 
 /// What a caller gets once its facts are durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +16,17 @@ pub struct Decided {
     /// What the core answers.
     pub answer: Answer,
     /// The entry that carries the command's facts; the last committed one when a repeat had none.
+    pub seq: u64,
+}
+
+/// What a look at one thing of an event found. It contains everything that was decided before the look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked<T> {
+    /// The thing, if the event knows it.
+    pub found: Option<T>,
+    /// Where the sale stands.
+    pub phase: Phase,
+    /// The last entry it rests on.
     pub seq: u64,
 }
 
@@ -42,27 +59,5 @@ pub enum AskError {
     Unavailable(String),
 }
 
-/// The committed state that readers see; replaced as a whole after each flush, never changed.
-#[derive(Debug, Clone)]
-pub struct View {
-    /// Whose.
-    pub event: EventId,
-    /// The last entry it contains.
-    pub seq: u64,
-    /// Where the sale stands.
-    pub phase: Phase,
-    /// Two bits a seat, as [`usher_core::Inventory::availability`].
-    pub availability: Arc<[u8]>,
-    /// Free places by area.
-    pub areas_free: Arc<[u32]>,
-    /// Prices by tier.
-    pub prices: Arc<[Option<Minor>]>,
-    /// Places by state.
-    pub counts: Counts,
-}
-
-/// The commands that the actor sends to itself count against no gate; everybody else's do.
+/// Asks that one event takes at once; the commands that the actor sends to itself count against no gate.
 pub const GATE_PERMITS_DEFAULT: usize = 512;
-
-#[expect(dead_code, reason = "named here so that the whole shape of a request stands on one page")]
-type Asked = Command;
