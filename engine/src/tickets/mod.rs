@@ -4,8 +4,14 @@
 //! can be made again at any time from the order, so losing one costs nothing but the work.
 
 pub mod base45;
+pub mod fonts;
+mod page;
+mod qr;
+pub mod render;
+mod sheet;
 pub mod sign;
 pub mod store;
+pub mod text;
 
 pub use sign::{EventTag, PublicKeys, SigningKeys, TicketClaims, VerifyError, verify};
 pub use store::TicketFiles;
