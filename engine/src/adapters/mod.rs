@@ -1,4 +1,5 @@
 //! Implementations of the domain's traits over the outside world.
 pub mod files;
+pub mod smtp;
 pub mod sqlite;
 pub mod stripe;

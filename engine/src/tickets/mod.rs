@@ -6,6 +6,7 @@
 pub mod base45;
 pub mod fonts;
 mod page;
+pub mod printer;
 mod qr;
 pub mod render;
 mod sheet;

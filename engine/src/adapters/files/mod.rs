@@ -5,6 +5,7 @@
 //! rename would silently replace what another writer put there first.
 
 pub mod keys;
+pub mod outbox;
 pub mod tickets;
 
 use std::fs::{self, File, OpenOptions};
