@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The row to be created is there already, or the revision to be replaced has moved on.
     #[error("conflict: {0}")]
     Conflict(&'static str),
+    /// A list was asked to go on from a cursor that it never gave out.
+    #[error("the cursor is not one of this list")]
+    BadCursor,
     /// The disk or the server is full; reading goes on.
     #[error("storage is full")]
     Full,

@@ -3,6 +3,10 @@
 //! An entry is one group commit: the facts of all commands that were decided while the previous append was under way.
 //! Who owns an event is told by its epoch; a take-over raises it, and an append under an older one is refused for good.
 
+pub mod chain;
+pub mod entry;
+pub mod snapshot;
+
 use async_trait::async_trait;
 use usher_core::{EventId, Fact, UnixMillis};
 
