@@ -85,6 +85,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict(what) => Self::new(&kinds::CONFLICT, what),
+            StoreError::BadCursor => Self::new(&kinds::MALFORMED, "the cursor is not one of this list"),
             StoreError::Full => Self::of(&kinds::STORAGE_FULL).retry_after_ms(UNAVAILABLE_RETRY_MS),
             StoreError::Unavailable(why) => {
                 tracing::error!(why, "store unavailable");
