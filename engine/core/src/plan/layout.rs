@@ -22,6 +22,8 @@ pub struct PriceTier {
     pub code: String,
     /// For people.
     pub name: String,
+    /// `#rrggbb` for the map, if the plan names one.
+    pub color: Option<String>,
 }
 
 /// A block of rows.
