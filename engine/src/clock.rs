@@ -4,9 +4,9 @@
 //! Tests set the time by hand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::watch;
 use usher_core::UnixMillis;
 
 /// Where the shell takes the time from; cheap to clone.
@@ -16,7 +16,7 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     Monotonic { wall_at_start_ms: i64, start: Instant },
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<watch::Sender<UnixMillis>>),
 }
 
 impl Clock {
@@ -31,7 +31,7 @@ impl Clock {
     /// A clock that stands still until [`Clock::advance`].
     #[must_use]
     pub fn manual(start: UnixMillis) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
+        Self(Source::Manual(Arc::new(watch::Sender::new(start))))
     }
 
     /// The time.
@@ -42,14 +42,31 @@ impl Clock {
                 let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
                 UnixMillis(*wall_at_start_ms).plus_ms(elapsed_ms)
             }
-            Source::Manual(now) => UnixMillis(now.load(Ordering::Acquire)),
+            Source::Manual(now) => *now.borrow(),
         }
     }
 
     /// Moves a manual clock on; a system clock moves by itself and ignores it.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(now) = &self.0 {
-            now.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::AcqRel);
+            let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+            now.send_modify(|now| *now = now.plus_ms(by_ms));
+        }
+    }
+
+    /// Waits until the time has come; on a manual clock until it is advanced that far.
+    pub async fn sleep_until(&self, at: UnixMillis) {
+        match &self.0 {
+            Source::Monotonic { .. } => {
+                // Timers may fire a little early: only the clock says what time it is.
+                while let ms @ 1.. = at.ms_since(self.now()) {
+                    tokio::time::sleep(Duration::from_millis(ms)).await;
+                }
+            }
+            Source::Manual(now) => {
+                // The sender lives in this clock, so the channel cannot close.
+                let _ = now.subscribe().wait_for(|now| *now >= at).await;
+            }
         }
     }
 }

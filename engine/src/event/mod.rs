@@ -1,13 +1,26 @@
 //! One event at run time: the sequencer that decides, the actor that wires it, the handle that others hold.
 
+mod actor;
+mod arbiters;
+mod gate;
 mod handle;
+pub mod load;
+pub mod metrics;
+mod parts;
+mod plan;
 mod registry;
+pub mod sequencer;
+mod standing;
 mod view;
 
 use usher_core::{Answer, Phase, Rejection};
 
 pub use handle::Handle;
-pub use registry::{EventStatus, Limits, OnCommitted, OpenError, Parts, Plan, PlanError, Plans, Registry, Standing};
+pub use parts::{Limits, OnCommitted, OpenError, Parts};
+pub use plan::{Plan, PlanError, Plans};
+pub use registry::{LOADS_AT_ONCE_MAX, Registry, SWEEP_MS};
+pub use sequencer::Rules;
+pub use standing::{EventStatus, Standing};
 pub use view::View;
 
 /// What a caller gets once its facts are durable.

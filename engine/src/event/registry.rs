@@ -1,167 +1,132 @@
 //! All running events of this process: loaded on demand, unloaded when idle.
+//!
+//! Callers who come while an event loads share the load. An event that cannot be loaded is remembered with its reason,
+//! and the others run on. A dead actor (a fault in the shell itself) is replaced, with a pause that grows.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use futures_util::future::BoxFuture;
-use tokio::sync::watch;
-use usher_core::plan::Layout;
-use usher_core::{Command, EventId, HoldId, HoldView, OrderId, OrderView};
+use actix::Supervisor;
+use metrics::Gauge;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use usher_core::{Command, EventId, HoldId, HoldView, OrderId, OrderView, UnixMillis};
 
-use super::{AskError, Decided, Handle, Looked, View};
-use crate::clock::Clock;
-use crate::journal::Journal;
+use super::actor::{ActorParts, EventActor};
+use super::arbiters::Arbiters;
+use super::gate::Gate;
+use super::handle::{self, Shared};
+use super::load::{Loaded, Loader};
+use super::metrics::{self as names, Series};
+use super::parts::{OpenError, Parts};
+use super::sequencer::{Budget, COOL_DOWN_MS, Request, Told};
+use super::{AskError, Decided, EventStatus, Handle, Looked, Standing, View};
 
-/// An event's plan, compiled.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// The places.
-    pub layout: Arc<Layout>,
-    /// SHA-256 of its canonical JSON.
-    pub digest: [u8; 32],
+/// Events that load at the same time; the rest wait for their turn.
+pub const LOADS_AT_ONCE_MAX: usize = 4;
+/// How often [`Registry::run`] looks for idle and dead events.
+pub const SWEEP_MS: u64 = 5_000;
+
+/// All running events; cheap to clone.
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
 }
 
-/// An event's plan cannot be had.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// No such event.
-    #[error("no such event")]
-    UnknownEvent,
-    /// The event has no plan yet.
-    #[error("the event has no seating plan yet")]
-    NoPlan,
-    /// The plan does not compile; it was stored by something else than this program.
-    #[error("the seating plan is unusable: {0}")]
-    Unusable(String),
-    /// The store does not answer.
-    #[error("the seating plan cannot be read: {0}")]
-    Unavailable(String),
+struct Inner {
+    parts: Parts,
+    loader: Loader,
+    series: Series,
+    arbiters: Arbiters,
+    running: RwLock<HashMap<EventId, Running>>,
+    turns: Mutex<BTreeMap<EventId, Arc<tokio::sync::Mutex<()>>>>,
+    troubles: Mutex<BTreeMap<EventId, Trouble>>,
+    loads: Semaphore,
+    places: Arc<Semaphore>,
+    draining: AtomicBool,
 }
 
-/// Gives an event's current plan; the catalogue stands behind it.
-pub type Plans = Arc<dyn Fn(EventId) -> BoxFuture<'static, Result<Plan, PlanError>> + Send + Sync>;
-
-/// Hears that an event's journal has reached a sequence number. It is called on the event's own thread: it must not
-/// wait. A number may be told again, and after a crash nobody is told: followers keep checkpoints of their own.
-pub type OnCommitted = Arc<dyn Fn(EventId, u64) + Send + Sync>;
-
-/// How much runs at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Asks that one event takes at once.
-    pub gate_permits: usize,
-    /// Events loaded at once.
-    pub loaded_events_max: usize,
-    /// How long an event that nobody asks and nobody watches stays loaded.
-    pub idle_ms: u64,
-    /// Threads that event actors run on.
-    pub arbiters_count: usize,
+struct Running {
+    handle: Handle,
+    _place: Place,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            gate_permits: super::GATE_PERMITS_DEFAULT,
-            loaded_events_max: 1_024,
-            idle_ms: 10 * 60_000,
-            arbiters_count: 2,
+/// A loaded event's share of [`super::Limits::loaded_events_max`].
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    loaded: Gauge,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.loaded.decrement(1.0);
+    }
+}
+
+/// What went wrong with an event that is not running.
+#[derive(Default)]
+struct Trouble {
+    deaths: Budget,
+    failure: Option<(OpenError, Option<UnixMillis>)>,
+}
+
+/// A place in the line of those who open one event; forgotten with the last of them.
+struct Turn<'a> {
+    inner: &'a Inner,
+    event: EventId,
+    line: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut turns = locked(&self.inner.turns);
+        // The map's and mine: nobody else can come while the map is locked.
+        if Arc::strong_count(&self.line) <= 2 {
+            turns.remove(&self.event);
         }
     }
 }
 
-/// What the registry works with.
-#[derive(Clone)]
-pub struct Parts {
-    /// Where decisions become true.
-    pub journal: Arc<dyn Journal>,
-    /// Where plans come from.
-    pub plans: Plans,
-    /// The time.
-    pub clock: Clock,
-    /// Who follows.
-    pub on_committed: OnCommitted,
-    /// How much runs at once.
-    pub limits: Limits,
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// An event cannot be opened.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// No such event.
-    #[error("no such event")]
-    UnknownEvent,
-    /// The event has no plan yet.
-    #[error("the event has no seating plan yet")]
-    NoPlan,
-    /// Too many events are in use.
-    #[error("too many events are in use at once")]
-    TooMany,
-    /// The process is about to stop.
-    #[error("shutting down")]
-    Draining,
-    /// Its journal is damaged, or was written by a newer program, or its plan is not the one it was published with.
-    /// An operator has to look.
-    #[error("{0}")]
-    Refused(String),
-    /// The journal or the catalogue does not answer; trying again may help.
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-impl From<OpenError> for AskError {
-    fn from(error: OpenError) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-/// How an event runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// It answers.
-    Running,
-    /// It is being rebuilt from its journal; asks wait.
-    Reloading {
-        /// Why.
-        why: String,
-    },
-    /// It refuses all asks.
-    Down {
-        /// Why.
-        why: String,
-        /// Only an operator's reset brings it back.
-        needs_operator: bool,
-    },
-}
-
-/// One line of the operator's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventStatus {
-    /// Which.
-    pub event: EventId,
-    /// How it runs.
-    pub standing: Standing,
-    /// The last committed entry; 0 when it never ran.
-    pub seq: u64,
-    /// Commands that are refused because they made the rules panic.
-    pub quarantined_count: usize,
-}
-
-/// All running events; cheap to clone.
-#[derive(Clone)]
-pub struct Registry {}
 
 impl Registry {
-    /// A registry with nothing loaded. It starts the threads that events run on.
-    #[must_use]
-    pub fn new(_parts: Parts) -> Self {
-        todo!()
+    /// A registry with nothing loaded. It starts the threads that events run on, and looks its metrics up: install the
+    /// recorder before.
+    ///
+    /// # Errors
+    /// The operating system gives no threads.
+    pub fn new(parts: Parts) -> io::Result<Self> {
+        let arbiters = Arbiters::start(parts.limits.arbiters_count)?;
+        let loader = Loader { journal: Arc::clone(&parts.journal), plans: Arc::clone(&parts.plans) };
+        let places = Arc::new(Semaphore::new(parts.limits.loaded_events_max.clamp(1, Semaphore::MAX_PERMITS)));
+        let inner = Inner {
+            parts,
+            loader,
+            series: Series::new(),
+            arbiters,
+            running: RwLock::default(),
+            turns: Mutex::default(),
+            troubles: Mutex::default(),
+            loads: Semaphore::new(LOADS_AT_ONCE_MAX),
+            places,
+            draining: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The event, loaded if it was not. Callers who come while it loads share the load.
     ///
     /// # Errors
     /// [`OpenError`] tells whether trying again can help.
-    pub async fn handle(&self, _event: EventId) -> Result<Handle, OpenError> {
-        todo!()
+    pub async fn handle(&self, event: EventId) -> Result<Handle, OpenError> {
+        match self.inner.running(event) {
+            Some(handle) => Ok(handle),
+            None => self.inner.open(event).await,
+        }
     }
 
     /// [`Handle::ask`] on the event, loaded if it was not.
@@ -169,7 +134,7 @@ impl Registry {
     /// # Errors
     /// Those of [`Handle::ask`]; an event that cannot be opened is [`AskError::Unavailable`].
     pub async fn ask(&self, event: EventId, command: Command) -> Result<Decided, AskError> {
-        self.handle(event).await?.ask(command).await
+        handle::decided(self.send(event, Request::Command(command)).await?)
     }
 
     /// [`Handle::look_hold`] on the event, loaded if it was not.
@@ -177,7 +142,7 @@ impl Registry {
     /// # Errors
     /// As [`Registry::ask`].
     pub async fn look_hold(&self, event: EventId, hold: HoldId) -> Result<Looked<HoldView>, AskError> {
-        self.handle(event).await?.look_hold(hold).await
+        handle::looked_hold(self.send(event, Request::LookHold(hold)).await?)
     }
 
     /// [`Handle::look_order`] on the event, loaded if it was not.
@@ -185,7 +150,18 @@ impl Registry {
     /// # Errors
     /// As [`Registry::ask`].
     pub async fn look_order(&self, event: EventId, order: OrderId) -> Result<Looked<OrderView>, AskError> {
-        self.handle(event).await?.look_order(order).await
+        handle::looked_order(self.send(event, Request::LookOrder(order)).await?)
+    }
+
+    async fn send(&self, event: EventId, request: Request) -> Result<Told, AskError> {
+        let mut handle = self.handle(event).await?;
+        let mut permit = handle.enter();
+        if permit.as_ref().err() == Some(&AskError::NotApplied) {
+            // It was unloaded between these two lines.
+            handle = self.handle(event).await?;
+            permit = handle.enter();
+        }
+        handle.send(permit?, request).await
     }
 
     /// The event's committed state.
@@ -204,24 +180,201 @@ impl Registry {
         Ok(self.handle(event).await?.subscribe())
     }
 
-    /// Unloads idle events from time to time, until the future is dropped. The house spawns it once.
+    /// Looks for idle and dead events every [`SWEEP_MS`], until the future is dropped. The house spawns it once.
     pub async fn run(&self) {
-        todo!()
+        loop {
+            tokio::time::sleep(Duration::from_millis(SWEEP_MS)).await;
+            self.sweep().await;
+        }
+    }
+
+    /// Unloads events that nobody used for [`super::Limits::idle_ms`] and forgets dead ones.
+    pub async fn sweep(&self) {
+        let now = self.inner.parts.clock.now();
+        for handle in self.inner.handles() {
+            if !handle.actor.connected() {
+                // Its watchers see the channel closed already; the next ask makes a new one.
+                continue;
+            }
+            if now.ms_since(handle.shared.last_used()) >= self.inner.parts.limits.idle_ms && handle.unload().await {
+                self.inner.forget(&handle);
+            }
+        }
     }
 
     /// Takes no more asks, finishes those taken, keeps snapshots, unloads everything.
     pub async fn drain(&self) {
-        todo!()
+        self.inner.draining.store(true, Ordering::Release);
+        let handles = self.inner.handles();
+        futures_util::future::join_all(handles.iter().map(Handle::drain)).await;
+        for handle in &handles {
+            self.inner.forget(handle);
+        }
     }
 
     /// Every event that is loaded or failed to load, by id.
     #[must_use]
     pub fn statuses(&self) -> Vec<EventStatus> {
-        todo!()
+        let mut statuses = BTreeMap::new();
+        for (event, trouble) in locked(&self.inner.troubles).iter() {
+            let Some((error, again_at)) = &trouble.failure else { continue };
+            let standing = Standing::Down { why: error.to_string(), needs_operator: again_at.is_none() };
+            statuses.insert(*event, EventStatus { event: *event, standing, seq: 0, quarantined_count: 0 });
+        }
+        for handle in self.inner.handles().iter().filter(|handle| handle.is_alive()) {
+            let event = handle.event();
+            let (standing, seq) = (handle.shared.standing(), handle.seq());
+            let quarantined_count = handle.shared.quarantined_count();
+            statuses.insert(event, EventStatus { event, standing, seq, quarantined_count });
+        }
+        statuses.into_values().collect()
     }
 
     /// An operator says: try again. Forgets failures, spent restarts and quarantined commands of the event.
-    pub async fn reset(&self, _event: EventId) {
-        todo!()
+    pub fn reset(&self, event: EventId) {
+        locked(&self.inner.troubles).remove(&event);
+        if let Some(handle) = self.inner.running(event) {
+            handle.reset();
+        }
+    }
+}
+
+impl Inner {
+    fn running(&self, event: EventId) -> Option<Handle> {
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        running.get(&event).map(|running| &running.handle).filter(|handle| handle.is_alive()).cloned()
+    }
+
+    fn handles(&self) -> Vec<Handle> {
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        running.values().map(|running| running.handle.clone()).collect()
+    }
+
+    fn forget(&self, handle: &Handle) {
+        let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
+        if running.get(&handle.event()).is_some_and(|kept| Arc::ptr_eq(&kept.handle.shared, &handle.shared)) {
+            running.remove(&handle.event());
+        }
+    }
+
+    async fn open(&self, event: EventId) -> Result<Handle, OpenError> {
+        let line = Arc::clone(locked(&self.turns).entry(event).or_default());
+        let turn = Turn { inner: self, event, line };
+        let _mine = turn.line.lock().await;
+        if self.draining.load(Ordering::Acquire) {
+            return Err(OpenError::Draining);
+        }
+        if let Some(handle) = self.running(event) {
+            return Ok(handle);
+        }
+        self.bury(event).await;
+        self.check_failure(event)?;
+        let place = self.place().await?;
+        let started = Instant::now();
+        let loaded = {
+            // The semaphore is never closed.
+            let _load = self.loads.acquire().await;
+            self.loader.load(event, None).await.map_err(OpenError::from)
+        };
+        names::loaded(started.elapsed());
+        match loaded.and_then(|loaded| self.start(event, loaded, place)) {
+            Ok(handle) => Ok(handle),
+            Err(error) => {
+                self.note_failure(event, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes a dead actor out; when it died of a fault, waits a little or gives the event up.
+    async fn bury(&self, event: EventId) {
+        let dead = self.running.write().unwrap_or_else(PoisonError::into_inner).remove(&event);
+        let Some(dead) = dead.filter(|dead| !dead.handle.shared.gate.is_closed()) else { return };
+        drop(dead);
+        tracing::error!(%event, "the event's actor died, starting another");
+        let pause = {
+            let mut troubles = locked(&self.troubles);
+            let trouble = troubles.entry(event).or_default();
+            let pause = trouble.deaths.spend(self.parts.clock.now());
+            if pause.is_none() {
+                trouble.failure = Some((OpenError::Refused("the event's actor died too often".to_owned()), None));
+            }
+            pause
+        };
+        tokio::time::sleep(Duration::from_millis(pause.unwrap_or(0))).await;
+    }
+
+    fn check_failure(&self, event: EventId) -> Result<(), OpenError> {
+        let now = self.parts.clock.now();
+        let troubles = locked(&self.troubles);
+        match troubles.get(&event).and_then(|trouble| trouble.failure.as_ref()) {
+            Some((error, again_at)) if again_at.is_none_or(|again_at| now < again_at) => Err(error.clone()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn note_failure(&self, event: EventId, error: &OpenError) {
+        let again_at = match error {
+            // Any id can be asked for: what is unknown is not remembered.
+            OpenError::UnknownEvent | OpenError::NoPlan | OpenError::TooMany | OpenError::Draining => return,
+            OpenError::Refused(_) => None,
+            OpenError::Unavailable(_) => Some(self.parts.clock.now().plus_ms(COOL_DOWN_MS)),
+        };
+        tracing::error!(%event, %error, "the event cannot be loaded");
+        locked(&self.troubles).entry(event).or_default().failure = Some((error.clone(), again_at));
+    }
+
+    /// Room for one more event; the one unused for longest makes it, if nobody needs it.
+    async fn place(&self) -> Result<Place, OpenError> {
+        let take = || {
+            let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+            self.series.events_loaded.increment(1.0);
+            Some(Place { _permit: permit, loaded: self.series.events_loaded.clone() })
+        };
+        if let Some(place) = take() {
+            return Ok(place);
+        }
+        let mut handles = self.handles();
+        handles.sort_by_key(|handle| handle.shared.last_used());
+        for handle in handles {
+            if handle.unload().await {
+                self.forget(&handle);
+                if let Some(place) = take() {
+                    return Ok(place);
+                }
+            }
+        }
+        Err(OpenError::TooMany)
+    }
+
+    fn start(&self, event: EventId, loaded: Loaded, place: Place) -> Result<Handle, OpenError> {
+        if self.draining.load(Ordering::Acquire) {
+            return Err(OpenError::Draining);
+        }
+        let seen = View::of(event, loaded.tenure.head_seq, loaded.plan_digest, &loaded.inventory, None);
+        let (view, views) = watch::channel(Arc::new(seen));
+        let gate = Gate::new(self.parts.limits.gate_permits, self.series.gate_in_use.clone());
+        let shared = Arc::new(Shared::new(event, gate, views, self.parts.clock.clone(), self.series.clone()));
+        let (arbiter, seat) = self.arbiters.seat();
+        let parts = ActorParts {
+            event,
+            rules: self.parts.rules.clone(),
+            loader: self.loader.clone(),
+            clock: self.parts.clock.clone(),
+            on_committed: Arc::clone(&self.parts.on_committed),
+            series: self.series.clone(),
+            shared: Arc::clone(&shared),
+            view,
+            seat,
+            loaded,
+        };
+        let actor = Supervisor::start_in_arbiter(&arbiter, move |_| EventActor::new(parts));
+        let handle = Handle { shared, actor };
+        let running = Running { handle: handle.clone(), _place: place };
+        self.running.write().unwrap_or_else(PoisonError::into_inner).insert(event, running);
+        if let Some(trouble) = locked(&self.troubles).get_mut(&event) {
+            trouble.failure = None;
+        }
+        Ok(handle)
     }
 }
