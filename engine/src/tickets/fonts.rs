@@ -4,15 +4,18 @@
 //! their order. Only the glyphs that a document uses are embedded. A character that no font has is an error of the
 //! caller's text, told by name; there is no replacement glyph.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use allsorts::binary::read::ReadScope;
 use allsorts::font_data::FontData;
 use allsorts::subset::{CmapTarget, SubsetProfile};
+use allsorts::tag;
 use printpdf::ParsedFont;
 
+use super::pack::Packer;
 use super::text::needs_shaping;
 
 const REGULAR: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.subset.ttf");
@@ -20,6 +23,10 @@ const BOLD: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans-Bold.subset.tt
 
 /// The largest font file that is read: Chinese, Japanese and Korean in one are 20 MB.
 pub const FONT_FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// What a viewer needs to draw glyphs. Names are not among it: with their licence they are often larger than the glyphs.
+const EMBEDDED_TABLES: [u32; 9] =
+    [tag::CMAP, tag::CVT, tag::FPGM, tag::HEAD, tag::HHEA, tag::HMTX, tag::MAXP, tag::POST, tag::PREP];
 
 /// A configured font that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,10 +57,12 @@ pub(super) enum Style {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FaceId(usize);
 
-const REGULAR_FACE: FaceId = FaceId(0);
-const BOLD_FACE: FaceId = FaceId(1);
-
 impl FaceId {
+    /// The built-in font.
+    pub(super) const REGULAR: Self = Self(0);
+    /// The built-in font, bold.
+    pub(super) const BOLD: Self = Self(1);
+
     /// The name of the font in the document's resources.
     pub(super) fn resource(self) -> printpdf::FontId {
         printpdf::FontId(format!("T{}", self.0))
@@ -66,6 +75,22 @@ pub struct Fonts {
     faces: Vec<ParsedFont>,
     /// Configured ones, in order.
     fallbacks: Vec<FaceId>,
+    /// The latest first.
+    subsets: Mutex<VecDeque<(SubsetKey, Arc<Subset>)>>,
+}
+
+type SubsetKey = (FaceId, BTreeSet<char>);
+
+/// Subsets that are kept. The tickets of one event differ in little but the holder, so most of them need the same
+/// regular font, and those of one order the same fonts altogether.
+const SUBSETS_MAX: usize = 64;
+
+/// A font with some glyphs of another.
+#[derive(Debug)]
+pub(super) struct Subset {
+    pub(super) font: ParsedFont,
+    /// Its program, packed.
+    pub(super) deflated: Vec<u8>,
 }
 
 impl Fonts {
@@ -87,7 +112,7 @@ impl Fonts {
             }
         }
         let fallbacks = (2..faces.len()).map(FaceId).collect();
-        if errors.is_empty() { Ok(Self { faces, fallbacks }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { faces, fallbacks, subsets: Mutex::default() }) } else { Err(errors) }
     }
 
     /// The first character of a text that cannot be printed, so that a form can refuse it before money moves.
@@ -102,8 +127,8 @@ impl Fonts {
             return Err(Unprintable::NeedsShaping(character));
         }
         let preferred = match style {
-            Style::Regular => [REGULAR_FACE, BOLD_FACE],
-            Style::Bold => [BOLD_FACE, REGULAR_FACE],
+            Style::Regular => [FaceId::REGULAR, FaceId::BOLD],
+            Style::Bold => [FaceId::BOLD, FaceId::REGULAR],
         };
         let mut candidates = preferred.iter().chain(&self.fallbacks).copied();
         candidates.find(|face| self.glyph(*face, character).is_some()).ok_or(Unprintable::MissingGlyph(character))
@@ -122,7 +147,26 @@ impl Fonts {
     }
 
     /// A font with the glyphs of these characters alone, or why it cannot be made.
-    pub(super) fn subset(&self, face: FaceId, characters: &BTreeSet<char>) -> Result<ParsedFont, String> {
+    pub(super) fn subset(&self, face: FaceId, characters: &BTreeSet<char>) -> Result<Arc<Subset>, String> {
+        let kept = || self.subsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut subsets = kept();
+        let place = subsets.iter().position(|((of, with), _)| *of == face && with == characters);
+        if let Some(found) = place.and_then(|place| subsets.remove(place)) {
+            let subset = Arc::clone(&found.1);
+            subsets.push_front(found);
+            return Ok(subset);
+        }
+        drop(subsets);
+        let font = self.make_subset(face, characters)?;
+        let deflated = Packer::default().deflated(&font.original_bytes);
+        let subset = Arc::new(Subset { font, deflated });
+        let mut subsets = kept();
+        subsets.push_front(((face, characters.clone()), Arc::clone(&subset)));
+        subsets.truncate(SUBSETS_MAX);
+        Ok(subset)
+    }
+
+    fn make_subset(&self, face: FaceId, characters: &BTreeSet<char>) -> Result<ParsedFont, String> {
         let font = &self.faces[face.0];
         let mut glyphs: Vec<u16> = characters.iter().filter_map(|character| self.glyph(face, *character)).collect();
         glyphs.push(0);
@@ -130,7 +174,8 @@ impl Fonts {
         glyphs.dedup();
         let file = ReadScope::new(&font.original_bytes).read::<FontData<'_>>().map_err(|error| error.to_string())?;
         let tables = file.table_provider(0).map_err(|error| error.to_string())?;
-        let bytes = allsorts::subset::subset(&tables, &glyphs, &SubsetProfile::Pdf, CmapTarget::Unicode)
+        let profile = SubsetProfile::Custom(EMBEDDED_TABLES.to_vec());
+        let bytes = allsorts::subset::subset(&tables, &glyphs, &profile, CmapTarget::Unicode)
             .map_err(|error| error.to_string())?;
         // A subset numbers its glyphs by their place in the request.
         let renumbered = |glyph: &u16| glyphs.binary_search(glyph).ok().and_then(|place| u16::try_from(place).ok());
@@ -142,7 +187,7 @@ impl Fonts {
         Ok(ParsedFont {
             original_bytes: bytes,
             font_index: 0,
-            font_name: Some(format!("{}+{}", tag(&glyphs), font.font_name.as_deref().unwrap_or("Font"))),
+            font_name: Some(format!("{}+{}", subset_tag(&glyphs), font.font_name.as_deref().unwrap_or("Font"))),
             codepoint_to_glyph: characters.iter().filter_map(codepoint).collect(),
             glyph_widths: glyphs.iter().filter_map(width).collect(),
             units_per_em: font.units_per_em,
@@ -154,7 +199,7 @@ impl Fonts {
 }
 
 /// Six letters that mark an embedded font as a part of the whole; different for different parts.
-fn tag(glyphs: &[u16]) -> String {
+fn subset_tag(glyphs: &[u16]) -> String {
     let hash = glyphs.iter().fold(17_u32, |hash, glyph| hash.wrapping_mul(16_777_619) ^ u32::from(*glyph));
     (0..6).map(|place| char::from(b'A' + u8::try_from(hash / 26_u32.pow(place) % 26).unwrap_or(0))).collect()
 }

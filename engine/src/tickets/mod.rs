@@ -5,6 +5,7 @@
 
 pub mod base45;
 pub mod fonts;
+mod pack;
 mod page;
 pub mod printer;
 mod qr;

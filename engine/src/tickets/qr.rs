@@ -5,7 +5,11 @@
 
 use std::fmt::Write as _;
 
-use qrcode::{Color, EcLevel, QrCode};
+use qrcode::bits::encode_auto;
+use qrcode::canvas::{Canvas, MaskPattern};
+use qrcode::{Color, EcLevel, ec};
+
+const REDUNDANCY: EcLevel = EcLevel::M;
 
 /// Light modules that the standard wants around a code.
 pub(super) const QUIET_ZONE_MODULES: u16 = 4;
@@ -22,13 +26,12 @@ pub(super) struct Qr {
 impl Qr {
     /// The code for a text with 15 % of redundancy; `None` when the text is too long for any code.
     pub(super) fn of(text: &str) -> Option<Self> {
-        let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
-        let side_modules = u16::try_from(code.width()).ok()?;
-        let dark: Vec<bool> = code.to_colors().iter().map(|color| *color == Color::Dark).collect();
+        let (side, dark) = modules(text)?;
+        let side_modules = u16::try_from(side).ok()?;
         let mut rectangles: Vec<[u16; 4]> = Vec::new();
         // Those of the row above that may still grow down.
         let mut open: Vec<usize> = Vec::new();
-        for (row, modules) in (1..).zip(dark.chunks(code.width())) {
+        for (row, modules) in (1..).zip(dark.chunks(side)) {
             let mut still_open = Vec::new();
             for [x, width] in runs(modules) {
                 let above = open.iter().find(|index| rectangles[**index][0] == x && rectangles[**index][2] == width);
@@ -59,6 +62,23 @@ impl Qr {
     }
 }
 
+/// The side of the code and its modules row by row, dark ones as `true`.
+///
+/// The mask is always the checkerboard. The standard picks the one of eight that leaves the fewest large patches, for
+/// texts that would make some; a signature is random, so no mask is better than another, and trying all of them takes
+/// longer than everything else about a code.
+fn modules(text: &str) -> Option<(usize, Vec<bool>)> {
+    let bits = encode_auto(text.as_bytes(), REDUNDANCY).ok()?;
+    let version = bits.version();
+    let (data, redundancy) = ec::construct_codewords(&bits.into_bytes(), version, REDUNDANCY).ok()?;
+    let mut canvas = Canvas::new(version, REDUNDANCY);
+    canvas.draw_all_functional_patterns();
+    canvas.draw_data(&data, &redundancy);
+    canvas.apply_mask(MaskPattern::Checkerboard);
+    let dark = canvas.into_colors().iter().map(|color| *color == Color::Dark).collect();
+    Some((usize::try_from(version.width()).ok()?, dark))
+}
+
 fn runs(modules: &[bool]) -> Vec<[u16; 2]> {
     let mut runs: Vec<[u16; 2]> = Vec::new();
     for (x, _) in (0_u16..).zip(modules).filter(|(_, dark)| **dark) {
@@ -78,7 +98,6 @@ mod tests {
     fn the_rectangles_cover_each_dark_module_once_and_no_light_one() {
         let text = "A".repeat(144);
         let qr = Qr::of(&text).unwrap();
-        let code = QrCode::with_error_correction_level(&text, EcLevel::M).unwrap();
         let side = usize::from(qr.side_modules);
         let mut covered = vec![0; side * side];
         for [x, y, width, height] in qr.rectangles.iter().map(|rectangle| rectangle.map(usize::from)) {
@@ -88,7 +107,8 @@ mod tests {
                 }
             }
         }
-        let expected: Vec<i32> = code.to_colors().iter().map(|color| i32::from(*color == Color::Dark)).collect();
+        let (_, dark) = modules(&text).unwrap();
+        let expected: Vec<i32> = dark.iter().map(|dark| i32::from(*dark)).collect();
         assert_eq!(covered, expected);
     }
 

@@ -105,6 +105,9 @@ pub enum RenderError {
     /// A font cannot be reduced to the characters in use.
     #[error("a font cannot be embedded: {0}")]
     Font(String),
+    /// The pages cannot be written as a document.
+    #[error("the document cannot be written: {0}")]
+    Document(String),
     /// The renderer itself failed: a bug, whose message is in the log.
     #[error("the renderer panicked: {0}")]
     Panicked(String),
@@ -128,6 +131,7 @@ impl RenderError {
             | Self::CodeTooLong
             | Self::PagesCount(_)
             | Self::Font(_)
+            | Self::Document(_)
             | Self::Panicked(_) => false,
         }
     }
@@ -173,3 +177,6 @@ pub fn price_text(price: Minor, currency: Currency) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use printpdf::{
 use usher_core::UnixMillis;
 
 use super::fonts::{FaceId, Fonts, Style, Unprintable};
+use super::pack::Packer;
 use super::qr::Qr;
 use super::render::RenderError;
 
@@ -57,7 +58,10 @@ impl<'a> Sheet<'a> {
         }
         info.author = author.to_owned();
         info.producer = "Usher".to_owned();
-        Self { fonts, used: BTreeMap::new(), document, ops: Vec::new(), grey: None }
+        // The digits of ids, prices and seats come in any mixture; with all of them, more tickets share a font.
+        let used = [(FaceId::REGULAR, "0123456789abcdef"), (FaceId::BOLD, "0123456789")];
+        let used = used.map(|(face, characters)| (face, characters.chars().collect())).into();
+        Self { fonts, used, document, ops: Vec::new(), grey: None }
     }
 
     /// Ends a page.
@@ -71,12 +75,24 @@ impl<'a> Sheet<'a> {
 
     /// The document with the fonts it needs.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, RenderError> {
+        let mut subsets = Vec::new();
         for (face, characters) in &self.used {
-            let font = self.fonts.subset(*face, characters).map_err(RenderError::Font)?;
-            self.document.resources.fonts.map.insert(face.resource(), PdfFont::new(font));
+            let subset = self.fonts.subset(*face, characters).map_err(RenderError::Font)?;
+            self.document.resources.fonts.map.insert(face.resource(), PdfFont::new(subset.font.clone()));
+            subsets.push(subset);
         }
-        let mut warnings = Vec::new();
-        Ok(self.document.save(&PdfSaveOptions { subset_fonts: false, ..PdfSaveOptions::default() }, &mut warnings))
+        let options = PdfSaveOptions { subset_fonts: false, ..PdfSaveOptions::default() };
+        let mut document = self.document.to_lopdf_document(&options, &mut Vec::new());
+        let mut packer = Packer::default();
+        for stream in document.objects.values_mut().filter_map(|object| object.as_stream_mut().ok()) {
+            let packed = subsets.iter().find(|subset| subset.font.original_bytes == stream.content);
+            let packed = packed.map_or_else(|| packer.deflated(&stream.content), |subset| subset.deflated.clone());
+            stream.dict.set("Filter", "FlateDecode");
+            stream.set_content(packed);
+        }
+        let mut bytes = Vec::new();
+        document.save_to(&mut bytes).map_err(|error| RenderError::Document(error.to_string()))?;
+        Ok(bytes)
     }
 
     /// Places one line with its left end at `x`.
