@@ -10,6 +10,8 @@ pub mod generate;
 mod geometry;
 mod import;
 mod layout;
+#[cfg(test)]
+mod schema_test;
 mod validate;
 
 pub use document::{
