@@ -2,11 +2,18 @@
 
 pub mod access;
 pub mod app;
+pub mod back_office;
 pub mod config;
 pub mod cookies;
 pub mod desk;
+pub mod extract;
+pub mod live;
+pub mod metrics;
+pub mod middleware;
 pub mod pages;
+pub mod plans;
 pub mod problem;
+pub mod routes;
 pub mod sandbox;
 pub mod state;
 pub mod table;

@@ -1,12 +1,28 @@
 //! What every handler can reach: the open stores, the running events, and the gates. Made by the house, shared by all.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use metrics_exporter_prometheus::PrometheusHandle;
+use usher_engine::checkout::Runner;
 use usher_engine::clock::Clock;
+use usher_engine::event::Registry;
+use usher_engine::orders::Projector;
+use usher_engine::payments::Intake;
+use usher_engine::tickets::TicketFiles;
 use usher_engine::{accounts, catalogue, jobs, orders, payments};
 
 use crate::access::passwords::Passwords;
+use crate::access::rate::RateLimit;
+use crate::back_office::BackOffice;
+use crate::config::Settings;
 use crate::cookies::Cookies;
+use crate::live::Live;
+use crate::middleware::gate::InFlight;
+use crate::middleware::headers::Dress;
+use crate::plans::PlanCache;
+use crate::sandbox::Sandbox;
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
@@ -29,6 +45,10 @@ impl std::ops::Deref for AppState {
 
 /// What [`AppState`] shares.
 pub struct Inner {
+    /// As the operator wants it.
+    pub settings: Settings,
+    /// The address people use, without a slash at its end.
+    pub public_url: String,
     /// The time.
     pub clock: Clock,
     /// Accounts, sessions and keys.
@@ -45,10 +65,40 @@ pub struct Inner {
     pub inbox: Arc<dyn payments::Inbox>,
     /// Work that follows.
     pub jobs: Arc<dyn jobs::Queue>,
+    /// Running events.
+    pub events: Registry,
+    /// Keeps the views; tells how far they are.
+    pub projector: Projector,
+    /// Payment processes.
+    pub payer: Runner,
+    /// Takes webhooks in.
+    pub intake: Intake,
+    /// The bundled sandbox, when it takes the money.
+    pub sandbox: Option<Sandbox>,
+    /// Rendered tickets.
+    pub ticket_files: Arc<dyn TicketFiles>,
+    /// Prints tickets and writes to buyers.
+    pub back_office: BackOffice,
+    /// Compiled seating plans.
+    pub plans: PlanCache,
     /// Signs buyers' tokens.
     pub cookie_key: [u8; 32],
     /// Names and guards cookies.
     pub cookies: Cookies,
     /// The gate in front of argon2id.
     pub passwords: Passwords,
+    /// Tries to log in, by address.
+    pub logins: RateLimit<IpAddr>,
+    /// Where tasks that outlive a request run.
+    pub runtime: tokio::runtime::Handle,
+    /// Live streams.
+    pub live: Live,
+    /// Renders this process's metrics; absent when something else in the process records them.
+    pub prometheus: Option<PrometheusHandle>,
+    /// Said by the house when it is about to stop: not ready for more.
+    pub draining: Arc<AtomicBool>,
+    /// Requests under way.
+    pub in_flight: InFlight,
+    /// Headers of every response.
+    pub dress: Dress,
 }

@@ -3,16 +3,15 @@
 //! A route cannot be added without an [`Access`], and the gate that checks it stands before the handler. Tests read
 //! the same table, so that a route nobody thought about fails them.
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::ServiceConfig;
-use actix_web::{FromRequest, Handler, HttpMessage, Resource, Responder, Route, guard, web};
+use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
 
-use crate::access::{Access, Subject, authorize_route, csrf};
+use crate::access::Access;
+use crate::middleware::gate::gate;
 use crate::problem::{Problem, kinds};
-use crate::state::AppState;
 
 /// One route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,25 +94,4 @@ impl Table {
 /// Segments with a parameter come after literal ones: `/orders/me` before `/orders/{order}`.
 fn sort_key(path: &str) -> Vec<(bool, String)> {
     path.split('/').map(|segment| (segment.contains('{'), segment.to_owned())).collect()
-}
-
-/// Stands before every handler: who asks, may they, and does the request come from here?
-async fn gate(
-    access: Access,
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let state = request.app_data::<web::Data<AppState>>().ok_or_else(|| Problem::of(&kinds::INTERNAL))?;
-    let subject = match access {
-        Access::Signed => Subject::default(),
-        Access::Anyone | Access::Buyer | Access::Organizer | Access::Admin => {
-            Subject::of_request(state, request.request()).await?
-        }
-    };
-    if subject.by_cookie && !request.method().is_safe() {
-        csrf::check(request.request())?;
-    }
-    authorize_route(&subject, access)?;
-    request.extensions_mut().insert(subject);
-    next.call(request).await
 }

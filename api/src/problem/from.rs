@@ -1,7 +1,8 @@
 //! How the engine's answers become problems.
 
 use usher_core::Rejection;
-use usher_engine::event::AskError;
+use usher_engine::checkout::PaymentError;
+use usher_engine::event::{AskError, OpenError};
 use usher_engine::store::StoreError;
 
 use super::{Kind, Problem, kinds};
@@ -59,9 +60,46 @@ impl From<Rejection> for Problem {
     }
 }
 
-/// A rejection's code is its problem's code, so one table serves both.
+/// A rejection's code is its problem's code, so one table serves both. Ids are derived from the client's keys.
 fn kind_of(rejection: &Rejection) -> &'static Kind {
-    kinds::by_code(rejection.code()).unwrap_or(&kinds::CONFLICT)
+    let code = rejection.code();
+    if code.ends_with("_id_reused") {
+        return &kinds::IDEMPOTENCY_KEY_REUSED;
+    }
+    kinds::by_code(code).unwrap_or(&kinds::CONFLICT)
+}
+
+impl From<OpenError> for Problem {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::UnknownEvent => Self::of(&kinds::NOT_FOUND),
+            OpenError::NoPlan => Self::of(&kinds::NO_PLAN),
+            OpenError::TooMany => Self::of(&kinds::BUSY).retry_after_ms(UNAVAILABLE_RETRY_MS),
+            OpenError::Draining => Self::of(&kinds::NOT_APPLIED).retry_after_ms(UNAVAILABLE_RETRY_MS),
+            OpenError::Refused(why) | OpenError::Unavailable(why) => {
+                tracing::error!(why, "event cannot be opened");
+                Self::of(&kinds::EVENT_UNAVAILABLE).retry_after_ms(UNAVAILABLE_RETRY_MS)
+            }
+        }
+    }
+}
+
+impl From<PaymentError> for Problem {
+    fn from(error: PaymentError) -> Self {
+        match error {
+            PaymentError::Ask(error) => error.into(),
+            PaymentError::Store(error) => error.into(),
+            PaymentError::UnknownOrder(_) => Self::of(&kinds::UNKNOWN_ORDER),
+            PaymentError::Gateway(_) => {
+                tracing::warn!(%error, "payment provider");
+                Self::of(&kinds::PAYMENT_UNAVAILABLE).retry_after_ms(NOT_APPLIED_RETRY_MS)
+            }
+            PaymentError::Mismatch(_) | PaymentError::NoHeadway(_) => {
+                tracing::error!(%error, "payment process");
+                Self::of(&kinds::INTERNAL)
+            }
+        }
+    }
 }
 
 impl From<AskError> for Problem {

@@ -67,9 +67,6 @@ kinds! {
     INTERNAL = 500, "internal", "The server made a mistake", "It has been logged under the request's id. Repeating with the same Idempotency-Key is safe.";
 
     // The sale.
-    HOLD_ID_REUSED = 422, "hold_id_reused", "This hold was made for something else", "Use a new Idempotency-Key for a new request.";
-    ORDER_ID_REUSED = 422, "order_id_reused", "This order was made for another hold", "Use a new Idempotency-Key for a new request.";
-    REFUND_ID_REUSED = 422, "refund_id_reused", "This refund was made for other lines", "Use a new Idempotency-Key for a new request.";
     NOT_PUBLISHED = 409, "not_published", "The event is not published", "Publish it first.";
     ALREADY_PUBLISHED = 409, "already_published", "The event is published already", "Plan, currency and limits are fixed when an event is published.";
     EVENT_CANCELLED = 409, "event_cancelled", "The event was called off", "Paid orders are refunded.";

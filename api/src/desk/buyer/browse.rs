@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use usher_core::plan::Layout;
-use usher_core::{Currency, EventId, Limits, Minor, OrganizerId, Phase};
-use usher_engine::catalogue::EventState;
+use usher_core::{Currency, EventId, Limits, Minor, OrganizerId, Phase, UnixMillis};
+use usher_engine::catalogue::{EventRecord, EventState, PublicFilter};
+use usher_engine::event::View;
 
-use crate::access::Subject;
-use crate::desk::Listed;
+use crate::access::{Action, Subject};
+use crate::desk::{ListQuery, Listed, hex, load};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
@@ -154,6 +155,89 @@ pub struct EventSheet {
     pub server_now: Timestamp,
 }
 
+impl From<&EventRecord> for EventCard {
+    fn from(record: &EventRecord) -> Self {
+        let prices = || record.prices.iter().map(|price| price.price_minor);
+        Self {
+            event: record.id,
+            organizer: record.organizer,
+            organizer_name: record.organizer_name.clone(),
+            name: record.name.clone(),
+            venue: record.venue.clone(),
+            starts_at: record.starts_at.into(),
+            time_zone: record.time_zone.clone(),
+            state: record.state,
+            currency: record.currency,
+            opens_at: record.opens_at.map(Timestamp),
+            closes_at: record.closes_at.map(Timestamp),
+            price_min_minor: prices().min(),
+            price_max_minor: prices().max(),
+        }
+    }
+}
+
+impl EventSheet {
+    /// The sheet of an event, with or without a plan.
+    ///
+    /// # Errors
+    /// The store or the event does not answer.
+    pub async fn of(state: &AppState, record: &EventRecord) -> Result<Self, Problem> {
+        let mut sheet = Self {
+            card: record.into(),
+            description: record.description.clone(),
+            tiers: Vec::new(),
+            limits: (&record.limits).into(),
+            capacity_count: 0,
+            available_count: 0,
+            plan_digest: record.plan_digest.map(|digest| hex(&digest)),
+            server_now: state.clock.now().into(),
+        };
+        if record.plan_digest.is_none() {
+            return Ok(sheet);
+        }
+        let map = state.plans.of(record).await?;
+        let view = if record.state == EventState::Draft { None } else { Some(state.events.view(record.id).await?) };
+        sheet.capacity_count = map.layout.capacity();
+        sheet.available_count = view.as_ref().map_or(sheet.capacity_count, |view| view.counts.available_count);
+        for (position, tier) in map.layout.tiers().iter().enumerate() {
+            let planned = record.prices.iter().find(|price| price.tier == tier.code).map(|price| price.price_minor);
+            let price_minor = match &view {
+                Some(view) => view.prices.get(position).copied().flatten(),
+                None => planned,
+            };
+            sheet.tiers.push(TierSheet { code: tier.code.clone(), name: tier.name.clone(), price_minor });
+        }
+        Ok(sheet)
+    }
+}
+
+impl Availability {
+    /// What a committed view says.
+    #[must_use]
+    pub fn of(view: &View, now: UnixMillis) -> Self {
+        let areas = view.layout.areas().iter().zip(view.areas_free.iter());
+        Self {
+            version: view.seq,
+            phase: view.phase,
+            seats: Arc::clone(&view.availability),
+            areas: areas
+                .map(|(area, free)| AreaAvailability { code: area.code.clone(), available_count: *free })
+                .collect(),
+            available_count: view.counts.available_count,
+            server_now: now.into(),
+        }
+    }
+}
+
+/// The committed view of an event that the subject may see. Of a published event the catalogue is not asked.
+pub(crate) async fn visible_view(state: &AppState, subject: &Subject, event: EventId) -> Result<Arc<View>, Problem> {
+    let view = state.events.view(event).await?;
+    if view.phase == Phase::Draft {
+        load(state, subject, Action::Look, event).await?;
+    }
+    Ok(view)
+}
+
 /// A seat map: geometry and labels, which never change for one digest.
 #[derive(Debug, Clone)]
 pub struct SeatMap {
@@ -205,8 +289,14 @@ fn as_base64<S: serde::Serializer>(bytes: &Arc<[u8]>, serializer: S) -> Result<S
 /// # Errors
 /// A cursor that is none; the store does not answer.
 pub async fn browse(state: &AppState, query: &BrowseQuery) -> Result<Listed<EventCard>, Problem> {
-    let _ = (state, query);
-    todo!()
+    let filter = PublicFilter {
+        from: query.from.map(|at| at.0),
+        to: query.to.map(|at| at.0),
+        text: query.q.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned),
+    };
+    let rows_max = ListQuery { limit: query.limit, cursor: None }.rows_max();
+    let page = state.catalogue.list_public(&filter, query.cursor.as_deref(), rows_max).await?;
+    Ok(Listed { data: page.rows.iter().map(EventCard::from).collect(), next_cursor: page.next_cursor })
 }
 
 /// One event. Drafts are for their organizer only.
@@ -214,8 +304,8 @@ pub async fn browse(state: &AppState, query: &BrowseQuery) -> Result<Listed<Even
 /// # Errors
 /// Not found; the store or the event does not answer.
 pub async fn event(state: &AppState, subject: &Subject, event: EventId) -> Result<EventSheet, Problem> {
-    let _ = (state, subject, event);
-    todo!()
+    let record = load(state, subject, Action::Look, event).await?;
+    EventSheet::of(state, &record).await
 }
 
 /// The event's seat map.
@@ -223,8 +313,8 @@ pub async fn event(state: &AppState, subject: &Subject, event: EventId) -> Resul
 /// # Errors
 /// Not found, or no plan yet; the store does not answer.
 pub async fn seat_map(state: &AppState, subject: &Subject, event: EventId) -> Result<Arc<SeatMap>, Problem> {
-    let _ = (state, subject, event);
-    todo!()
+    let record = load(state, subject, Action::Look, event).await?;
+    state.plans.of(&record).await
 }
 
 /// What is free now.
@@ -232,6 +322,6 @@ pub async fn seat_map(state: &AppState, subject: &Subject, event: EventId) -> Re
 /// # Errors
 /// Not found, or no plan yet; the store or the event does not answer.
 pub async fn availability(state: &AppState, subject: &Subject, event: EventId) -> Result<Availability, Problem> {
-    let _ = (state, subject, event);
-    todo!()
+    let view = visible_view(state, subject, event).await?;
+    Ok(Availability::of(&view, state.clock.now()))
 }

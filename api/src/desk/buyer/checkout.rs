@@ -1,11 +1,16 @@
 //! Checkout: from a hold to an order and the payment for it.
 
 use serde::{Deserialize, Serialize};
-use usher_core::{Currency, EventId, HoldId, Minor, OrderId, OrderState};
+use usher_core::{Answer, Command, Currency, EventId, HoldId, Minor, OrderId, OrderState};
+use usher_engine::ids;
+use usher_engine::orders::Contact;
+use usher_engine::payments::PaymentRecord;
 
-use crate::access::Subject;
-use crate::desk::IdempotencyKey;
-use crate::problem::Problem;
+use crate::access::{OrderAccess, Subject};
+use crate::config::PaymentsSettings;
+use crate::desk::{CAUGHT_UP_WAIT, IdempotencyKey, ask, wrong_answer};
+use crate::problem::{Problem, kinds};
+use crate::sandbox::Sandbox;
 use crate::state::AppState;
 
 /// Who buys.
@@ -77,6 +82,80 @@ pub async fn checkout(
     key: &IdempotencyKey,
     contact: &ContactForm,
 ) -> Result<CheckoutSheet, Problem> {
-    let _ = (state, subject, event, hold, key, contact);
-    todo!()
+    let buyer = subject.buyer()?;
+    let contact = contact.checked()?;
+    let order = OrderId(ids::derived("order", &[&hold.0.to_be_bytes(), key.as_bytes()]));
+    let kept = Contact {
+        order,
+        event,
+        buyer,
+        name: contact.name,
+        email: contact.email,
+        access: ids::secret(),
+        created_at: state.clock.now(),
+    };
+    // The name goes first: once the event knows the order, who bought it must be known too.
+    let first = state.contacts.put_contact(kept.clone()).await?;
+    if first.buyer != buyer {
+        return Err(Problem::of(&kinds::UNKNOWN_HOLD));
+    }
+    if (&first.name, &first.email, first.event) != (&kept.name, &kept.email, event) {
+        return Err(Problem::of(&kinds::IDEMPOTENCY_KEY_REUSED));
+    }
+    let decided = ask(state, event, Command::BeginCheckout { hold, buyer, order }).await?;
+    let Answer::Order(begun) = decided.answer else { return Err(wrong_answer()) };
+    let view = state.events.view(event).await?;
+    let currency = view.currency.ok_or_else(wrong_answer)?;
+    let access = OrderAccess::of(&first.access);
+    let payment = if begun.total_minor == Minor(0) {
+        PaymentSheet::Free
+    } else {
+        let payment = state.payer.begin_payment(order, event, begun.total_minor, currency).await?;
+        PaymentSheet::of(state, &payment, &access)
+    };
+    state.projector.caught_up(event, decided.seq, CAUGHT_UP_WAIT).await;
+    Ok(CheckoutSheet { order, access: access.0, state: begun.state, total_minor: begun.total_minor, currency, payment })
+}
+
+impl PaymentSheet {
+    /// How the buyer pays that payment.
+    #[must_use]
+    pub fn of(state: &AppState, payment: &PaymentRecord, access: &OrderAccess) -> Self {
+        let (intent, client_secret) = (payment.intent.clone(), payment.client_secret.clone());
+        match &state.settings.payments {
+            PaymentsSettings::Sandbox => {
+                let back = format!("/orders/{}?access={}", payment.order, access.0);
+                let page = Sandbox::page_url(&intent, &client_secret, &back);
+                Self::Sandbox { intent, client_secret, page_url: format!("{}{page}", state.public_url) }
+            }
+            PaymentsSettings::Stripe { publishable_key, .. } => {
+                Self::Stripe { intent, client_secret, publishable_key: publishable_key.clone() }
+            }
+        }
+    }
+}
+
+/// The longest name, in characters: what a ticket has room for.
+const NAME_CHARS_MAX: usize = 100;
+
+impl ContactForm {
+    /// The contact without blanks around it.
+    ///
+    /// # Errors
+    /// All that cannot be.
+    fn checked(&self) -> Result<Self, Problem> {
+        let (name, email) = (self.name.trim(), self.email.trim());
+        let mut faults = Vec::new();
+        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+            faults.push(("/name".to_owned(), format!("1 to {NAME_CHARS_MAX} letters, in one line")));
+        }
+        if !crate::desk::is_email(email) {
+            faults.push(("/email".to_owned(), "an e-mail address such as ada@example.org".to_owned()));
+        }
+        if faults.is_empty() {
+            Ok(Self { name: name.to_owned(), email: email.to_owned() })
+        } else {
+            Err(Problem::invalid_all(faults))
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod browse;
 mod checkout;
 mod holds;
+mod order_sheet;
 mod orders;
 mod places;
 
@@ -12,8 +13,6 @@ pub use browse::{
 };
 pub use checkout::{CheckoutSheet, ContactForm, PaymentSheet, checkout};
 pub use holds::{AskForm, BuyerSheet, HoldSheet, extend_hold, hold, new_buyer, place_hold, release_hold};
-pub use orders::{
-    OrderLineSheet, OrderSheet, RefundSheet, TicketSheet, cancel_order, cancel_reason_code, my_orders, order,
-    order_pdf, ticket_pdf, tickets,
-};
+pub use order_sheet::{OrderLineSheet, OrderSheet, RefundSheet, TicketSheet, cancel_reason_code, order_code};
+pub use orders::{TICKET_VERSION, cancel_order, my_orders, order, order_pdf, ticket_pdf, tickets};
 pub use places::{PlaceKind, PlaceSheet};

@@ -1,150 +1,85 @@
 //! Orders and tickets as their buyer sees them.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use bytes::Bytes;
-use serde::Serialize;
-use usher_core::{CancelReason, Currency, EventId, HoldId, Minor, OrderId, OrderState, RefundId, TicketId};
+use usher_core::{CancelReason, Command, EventId, OrderId, OrderState, TicketId};
+use usher_engine::catalogue::EventRecord;
+use usher_engine::orders::{Contact, OrderRecord};
 
-use super::{PaymentSheet, PlaceSheet};
-use crate::access::{OrderAccess, Subject};
-use crate::desk::{ListQuery, Listed};
-use crate::problem::Problem;
+use super::{OrderLineSheet, OrderSheet, PaymentSheet, TicketSheet};
+use crate::access::{Action, Object, OrderAccess, Subject, authorize};
+use crate::desk::{CAUGHT_UP_WAIT, ListQuery, Listed, ask};
+use crate::problem::{Problem, kinds};
 use crate::state::AppState;
-use crate::timestamp::Timestamp;
 
-/// A line of an order.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct OrderLineSheet {
-    /// The place.
-    #[serde(flatten)]
-    pub place: PlaceSheet,
-    /// Its ticket, once the order is paid.
-    #[schema(value_type = Option<String>)]
-    pub ticket: Option<TicketId>,
-    /// The ticket's page can be fetched.
-    pub ticket_ready: bool,
-    /// Refunded, its ticket void.
-    pub refunded: bool,
+/// The version that tickets are first issued with.
+pub const TICKET_VERSION: u8 = 1;
+/// When to look for tickets again.
+const IN_PREPARATION_RETRY_MS: u64 = 2_000;
+
+/// An order that the subject may touch, with everything around it.
+struct Opened {
+    contact: Contact,
+    event: EventRecord,
+    record: OrderRecord,
 }
 
-/// A refund.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct RefundSheet {
-    /// Id.
-    #[schema(value_type = String)]
-    pub refund: RefundId,
-    /// Lines it covers.
-    pub lines: Vec<u16>,
-    /// How much.
-    #[schema(value_type = u64)]
-    pub amount_minor: Minor,
-    /// The provider has paid it out.
-    pub paid: bool,
+/// Opens an order: the contact tells whose it is before anything else is asked.
+async fn open(
+    state: &AppState,
+    subject: &Subject,
+    action: Action,
+    order: OrderId,
+    access: Option<&OrderAccess>,
+) -> Result<Opened, Problem> {
+    let unknown = || Problem::of(&kinds::UNKNOWN_ORDER);
+    let contact = state.contacts.contact(order).await?.ok_or_else(unknown)?;
+    let event = state.catalogue.event(contact.event).await?.ok_or_else(unknown)?;
+    let access_shown = access.is_some_and(|access| access.opens(&contact.access));
+    let object = Object::Order { buyer: contact.buyer, organizer: event.organizer, access_shown };
+    authorize(subject, action, object)?;
+    let record = read(state, event.id, order).await?.ok_or_else(unknown)?;
+    Ok(Opened { contact, event, record })
 }
 
-/// An order in full.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct OrderSheet {
-    /// Id.
-    #[schema(value_type = String)]
-    pub order: OrderId,
-    /// A short form of the id for people, as printed on tickets.
-    pub code: String,
-    /// Of which event.
-    #[schema(value_type = String)]
-    pub event: EventId,
-    /// The event's name.
-    pub event_name: String,
-    /// The event's venue.
-    pub venue: String,
-    /// When the show begins.
-    #[schema(value_type = String)]
-    pub starts_at: Timestamp,
-    /// IANA zone of the venue.
-    pub time_zone: String,
-    /// Made from this hold.
-    #[schema(value_type = String)]
-    pub hold: HoldId,
-    /// Where it stands.
-    #[schema(value_type = String)]
-    pub state: OrderState,
-    /// Why it came to nothing.
-    #[schema(value_type = Option<String>)]
-    #[serde(serialize_with = "cancel_reason")]
-    pub cancel_reason: Option<CancelReason>,
-    /// Its time is up and its payment is being called off.
-    pub lapsed: bool,
-    /// The hold had lapsed and the places were taken again.
-    pub retaken: bool,
-    /// Tries to pay that failed.
-    pub failed_payments_count: u32,
-    /// Lines.
-    pub lines: Vec<OrderLineSheet>,
-    /// Refunds, oldest first.
-    pub refunds: Vec<RefundSheet>,
-    /// Sum of all lines.
-    #[schema(value_type = u64)]
-    pub total_minor: Minor,
-    /// Sum of all refunds.
-    #[schema(value_type = u64)]
-    pub refunded_minor: Minor,
-    /// The event's currency.
-    #[schema(value_type = String)]
-    pub currency: Currency,
-    /// How it is paid, while it awaits payment.
-    pub payment: Option<PaymentSheet>,
-    /// Who bought; absent when the personal data is erased.
-    pub name: Option<String>,
-    /// Where the confirmation goes.
-    pub email: Option<String>,
-    /// Opens the order without being its buyer; shown to its buyer only.
-    pub access: Option<String>,
-    /// When checkout began.
-    #[schema(value_type = String)]
-    pub begun_at: Timestamp,
-    /// When the hold under it lapses, while it awaits payment.
-    #[schema(value_type = String)]
-    pub expires_at: Timestamp,
-    /// When the places were sold.
-    #[schema(value_type = Option<String>)]
-    pub confirmed_at: Option<Timestamp>,
-    /// When the money was captured.
-    #[schema(value_type = Option<String>)]
-    pub paid_at: Option<Timestamp>,
-    /// The server's time.
-    #[schema(value_type = String)]
-    pub server_now: Timestamp,
-}
-
-/// A ticket of an order.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct TicketSheet {
-    /// Id.
-    #[schema(value_type = String)]
-    pub ticket: TicketId,
-    /// The place.
-    #[serde(flatten)]
-    pub place: PlaceSheet,
-    /// Its page can be fetched.
-    pub ready: bool,
-    /// Refunded: it opens no door.
-    pub void: bool,
-}
-
-/// A reason's stable name.
-#[must_use]
-pub fn cancel_reason_code(reason: CancelReason) -> &'static str {
-    match reason {
-        CancelReason::Buyer => "buyer",
-        CancelReason::Lapsed => "lapsed",
-        CancelReason::PlacesGone => "places_gone",
-        CancelReason::AmountMismatch => "amount_mismatch",
-        CancelReason::CaptureFailed => "capture_failed",
-        CancelReason::EventCancelled => "event_cancelled",
+/// The order from the views; if they lack it, they may lag behind the event.
+async fn read(state: &AppState, event: EventId, order: OrderId) -> Result<Option<OrderRecord>, Problem> {
+    if let Some(record) = state.views.orders(&[order]).await?.pop() {
+        return Ok(Some(record));
+    }
+    let looked = state.events.look_order(event, order).await?;
+    if looked.found.is_none() {
+        return Ok(None);
+    }
+    state.projector.caught_up(event, looked.seq, CAUGHT_UP_WAIT).await;
+    match state.views.orders(&[order]).await?.pop() {
+        Some(record) => Ok(Some(record)),
+        None => Err(Problem::of(&kinds::UNAVAILABLE).retry_after_ms(1_000)),
     }
 }
 
-fn cancel_reason<S: serde::Serializer>(reason: &Option<CancelReason>, serializer: S) -> Result<S::Ok, S::Error> {
-    reason.map(cancel_reason_code).serialize(serializer)
+impl Opened {
+    async fn sheet(&self, state: &AppState, subject: &Subject) -> Result<OrderSheet, Problem> {
+        let map = state.plans.of(&self.event).await?;
+        let now = state.clock.now();
+        let mut sheet = OrderSheet::of(&self.record, &self.event, &map.layout, now).with_contact(&self.contact);
+        let access = OrderAccess::of(&self.contact.access);
+        if self.record.state == OrderState::AwaitingPayment {
+            let payment = state.payments.payment(self.record.order).await?;
+            sheet.payment = payment.map(|payment| PaymentSheet::of(state, &payment, &access));
+        }
+        if subject.buyer == Some(self.contact.buyer) {
+            sheet.access = Some(access.0);
+        }
+        for line in &mut sheet.lines {
+            if let Some(ticket) = line.ticket {
+                line.ticket_ready = state.ticket_files.exists(ticket, TICKET_VERSION).await?;
+            }
+        }
+        Ok(sheet)
+    }
 }
 
 /// An order, for its buyer, for who shows its secret, and for its organizer.
@@ -157,8 +92,8 @@ pub async fn order(
     order: OrderId,
     access: Option<&OrderAccess>,
 ) -> Result<OrderSheet, Problem> {
-    let _ = (state, subject, order, access);
-    todo!()
+    let opened = open(state, subject, Action::SeeOrder, order, access).await?;
+    opened.sheet(state, subject).await
 }
 
 /// Calls an unpaid order off.
@@ -171,8 +106,16 @@ pub async fn cancel_order(
     order: OrderId,
     access: Option<&OrderAccess>,
 ) -> Result<OrderSheet, Problem> {
-    let _ = (state, subject, order, access);
-    todo!()
+    let mut opened = open(state, subject, Action::CancelOrder, order, access).await?;
+    let buyer = Some(opened.contact.buyer);
+    let command = Command::CancelOrder { order, buyer, reason: CancelReason::Buyer };
+    let decided = ask(state, opened.event.id, command).await?;
+    state.payer.wake(opened.event.id, order);
+    state.projector.caught_up(opened.event.id, decided.seq, CAUGHT_UP_WAIT).await;
+    if let Some(record) = read(state, opened.event.id, order).await? {
+        opened.record = record;
+    }
+    opened.sheet(state, subject).await
 }
 
 /// The tickets of an order; empty until it is paid.
@@ -185,8 +128,13 @@ pub async fn tickets(
     order: OrderId,
     access: Option<&OrderAccess>,
 ) -> Result<Vec<TicketSheet>, Problem> {
-    let _ = (state, subject, order, access);
-    todo!()
+    let opened = open(state, subject, Action::SeeOrder, order, access).await?;
+    let lines = opened.sheet(state, subject).await?.lines;
+    let sheet = |line: OrderLineSheet| {
+        let (ready, void, place) = (line.ticket_ready, line.refunded, line.place);
+        line.ticket.map(|ticket| TicketSheet { ticket, place, ready, void })
+    };
+    Ok(lines.into_iter().filter_map(sheet).collect())
 }
 
 /// One ticket's page as PDF.
@@ -200,8 +148,14 @@ pub async fn ticket_pdf(
     ticket: TicketId,
     access: Option<&OrderAccess>,
 ) -> Result<Bytes, Problem> {
-    let _ = (state, subject, order, ticket, access);
-    todo!()
+    let opened = open(state, subject, Action::SeeOrder, order, access).await?;
+    let line = opened.record.lines.iter().find(|line| line.ticket == Some(ticket));
+    let line = line.ok_or_else(|| Problem::of(&kinds::NOT_FOUND))?;
+    if line.refunded {
+        return Err(Problem::new(&kinds::NO_TICKETS, "This place was refunded; its ticket is void"));
+    }
+    let pdf = state.ticket_files.get(ticket, TICKET_VERSION).await?;
+    pdf.ok_or_else(in_preparation)
 }
 
 /// All valid tickets of an order in one PDF.
@@ -214,8 +168,16 @@ pub async fn order_pdf(
     order: OrderId,
     access: Option<&OrderAccess>,
 ) -> Result<Bytes, Problem> {
-    let _ = (state, subject, order, access);
-    todo!()
+    let opened = open(state, subject, Action::SeeOrder, order, access).await?;
+    let valid = opened.record.lines.iter().filter(|line| line.ticket.is_some() && !line.refunded).count();
+    if valid == 0 {
+        return Err(Problem::of(&kinds::NO_TICKETS));
+    }
+    state.back_office.order_pdf(&opened.record, &opened.contact, &opened.event).await
+}
+
+fn in_preparation() -> Problem {
+    Problem::of(&kinds::TICKETS_IN_PREPARATION).retry_after_ms(IN_PREPARATION_RETRY_MS)
 }
 
 /// The buyer's own orders, latest first.
@@ -223,6 +185,20 @@ pub async fn order_pdf(
 /// # Errors
 /// The sender is no buyer; the store does not answer.
 pub async fn my_orders(state: &AppState, subject: &Subject, query: &ListQuery) -> Result<Listed<OrderSheet>, Problem> {
-    let _ = (state, subject, query);
-    todo!()
+    let buyer = subject.buyer()?;
+    let page = state.views.orders_of_buyer(buyer, query.cursor.as_deref(), query.rows_max()).await?;
+    let mut data = Vec::with_capacity(page.rows.len());
+    let mut events: HashMap<EventId, EventRecord> = HashMap::new();
+    for record in &page.rows {
+        let event = match events.entry(record.event) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let Some(event) = state.catalogue.event(record.event).await? else { continue };
+                place.insert(event)
+            }
+        };
+        let map = state.plans.of(event).await?;
+        data.push(OrderSheet::of(record, event, &map.layout, state.clock.now()));
+    }
+    Ok(Listed { data, next_cursor: page.next_cursor })
 }

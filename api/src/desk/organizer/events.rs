@@ -1,95 +1,18 @@
 //! Events as their organizer describes them.
 
-use serde::{Deserialize, Serialize};
-use usher_core::{Currency, EventId, Minor};
+use serde::Serialize;
+use usher_core::plan::Layout;
+use usher_core::{Command, EventId, Limits, Priced, TierIdx};
+use usher_engine::catalogue::{EventRecord, EventState, TierPrice};
+use usher_engine::ids;
 
-use crate::access::Subject;
-use crate::desk::buyer::{EventSheet, LimitsSheet};
-use crate::desk::{ListQuery, Listed};
-use crate::problem::Problem;
+use super::event_forms::{EventForm, EventPatch, PriceForm, check, tier_prices};
+use crate::access::{Action, Subject};
+use crate::desk::buyer::EventSheet;
+use crate::desk::{ListQuery, Listed, ask, load, on_conflict};
+use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
-
-/// A price for a tier.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PriceForm {
-    /// The tier's code in the plan.
-    pub tier: String,
-    /// What one place costs.
-    #[schema(value_type = u64)]
-    pub price_minor: Minor,
-}
-
-/// A new event.
-#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EventForm {
-    /// Name.
-    pub name: String,
-    /// Plain text; blank lines part paragraphs.
-    #[serde(default)]
-    pub description: String,
-    /// Venue and address in one line.
-    pub venue: String,
-    /// When the show begins.
-    #[schema(value_type = String)]
-    pub starts_at: Timestamp,
-    /// IANA zone of the venue.
-    pub time_zone: String,
-    /// ISO 4217; fixed once published.
-    #[schema(value_type = String)]
-    pub currency: Currency,
-    /// When the sale opens by itself.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    pub opens_at: Option<Timestamp>,
-    /// When the sale closes by itself.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    pub closes_at: Option<Timestamp>,
-    /// What one buyer may claim; fixed once published.
-    #[serde(default)]
-    pub limits: Option<LimitsSheet>,
-    /// Prices by tier; may follow later.
-    #[serde(default)]
-    pub prices: Vec<PriceForm>,
-}
-
-/// A change of an event: what is absent stays, `null` removes.
-#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct EventPatch {
-    /// Name.
-    pub name: Option<String>,
-    /// Description.
-    pub description: Option<String>,
-    /// Venue.
-    pub venue: Option<String>,
-    /// When the show begins.
-    #[schema(value_type = Option<String>)]
-    pub starts_at: Option<Timestamp>,
-    /// IANA zone of the venue.
-    pub time_zone: Option<String>,
-    /// Currency; of a draft only.
-    #[schema(value_type = Option<String>)]
-    pub currency: Option<Currency>,
-    /// When the sale opens by itself.
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
-    pub opens_at: Option<Option<Timestamp>>,
-    /// When the sale closes by itself.
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
-    pub closes_at: Option<Option<Timestamp>>,
-    /// Limits; of a draft only.
-    pub limits: Option<LimitsSheet>,
-}
-
-/// Tells `null` from absent.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
-    Option::<Timestamp>::deserialize(deserializer).map(Some)
-}
 
 /// An event as its organizer sees it.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -109,6 +32,51 @@ pub struct OrganizerEventSheet {
     pub updated_at: Timestamp,
 }
 
+impl OrganizerEventSheet {
+    /// The sheet of an event.
+    ///
+    /// # Errors
+    /// The store or the event does not answer.
+    pub async fn of(state: &AppState, record: &EventRecord) -> Result<Self, Problem> {
+        let sheet = EventSheet::of(state, record).await?;
+        let missing = match record.state {
+            EventState::Draft => missing(&sheet),
+            EventState::Announced
+            | EventState::OnSale
+            | EventState::Paused
+            | EventState::SoldOut
+            | EventState::Closed
+            | EventState::Cancelled => Vec::new(),
+        };
+        Ok(Self {
+            sheet,
+            revision: record.revision,
+            missing,
+            created_at: record.created_at.into(),
+            updated_at: record.updated_at.into(),
+        })
+    }
+}
+
+/// What stands between a draft and its publication.
+fn missing(sheet: &EventSheet) -> Vec<String> {
+    let mut missing = Vec::new();
+    if sheet.plan_digest.is_none() {
+        missing.push("a seating plan".to_owned());
+    }
+    let unpriced = sheet.tiers.iter().filter(|tier| tier.price_minor.is_none());
+    missing.extend(unpriced.map(|tier| format!("a price for the tier {}", tier.code)));
+    missing
+}
+
+/// Replaces a record that is still at `revision`.
+pub(super) async fn replace(state: &AppState, revision: u64, record: EventRecord) -> Result<(), Problem> {
+    match state.catalogue.replace(revision, record).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(on_conflict(error, &kinds::CHANGED_MEANWHILE)),
+    }
+}
+
 /// Creates a draft.
 ///
 /// # Errors
@@ -118,8 +86,31 @@ pub async fn create_event(
     subject: &Subject,
     form: &EventForm,
 ) -> Result<OrganizerEventSheet, Problem> {
-    let _ = (state, subject, form);
-    todo!()
+    let login = subject.login()?;
+    let now = state.clock.now();
+    let record = EventRecord {
+        id: EventId(ids::fresh()),
+        organizer: login.organizer,
+        organizer_name: login.organizer_name.clone(),
+        revision: 1,
+        state: EventState::Draft,
+        name: form.name.trim().to_owned(),
+        description: form.description.trim().to_owned(),
+        venue: form.venue.trim().to_owned(),
+        starts_at: form.starts_at.0,
+        time_zone: form.time_zone.trim().to_owned(),
+        currency: form.currency,
+        opens_at: form.opens_at.map(|at| at.0),
+        closes_at: form.closes_at.map(|at| at.0),
+        limits: form.limits.as_ref().map_or_else(Limits::default, Limits::from),
+        prices: tier_prices(&form.prices),
+        plan_digest: None,
+        created_at: now,
+        updated_at: now,
+    };
+    check(&record)?;
+    state.catalogue.create(record.clone()).await?;
+    OrganizerEventSheet::of(state, &record).await
 }
 
 /// The organizer's events, latest first.
@@ -131,8 +122,13 @@ pub async fn my_events(
     subject: &Subject,
     query: &ListQuery,
 ) -> Result<Listed<OrganizerEventSheet>, Problem> {
-    let _ = (state, subject, query);
-    todo!()
+    let organizer = subject.login()?.organizer;
+    let page = state.catalogue.list_of_organizer(organizer, query.cursor.as_deref(), query.rows_max()).await?;
+    let mut data = Vec::with_capacity(page.rows.len());
+    for record in &page.rows {
+        data.push(OrganizerEventSheet::of(state, record).await?);
+    }
+    Ok(Listed { data, next_cursor: page.next_cursor })
 }
 
 /// One of the organizer's events.
@@ -140,8 +136,8 @@ pub async fn my_events(
 /// # Errors
 /// Not logged in, not found; the store does not answer.
 pub async fn my_event(state: &AppState, subject: &Subject, event: EventId) -> Result<OrganizerEventSheet, Problem> {
-    let _ = (state, subject, event);
-    todo!()
+    let record = load(state, subject, Action::Organize, event).await?;
+    OrganizerEventSheet::of(state, &record).await
 }
 
 /// Changes an event that is still at `revision`.
@@ -155,8 +151,16 @@ pub async fn edit_event(
     revision: u64,
     patch: &EventPatch,
 ) -> Result<OrganizerEventSheet, Problem> {
-    let _ = (state, subject, event, revision, patch);
-    todo!()
+    let mut record = load(state, subject, Action::Organize, event).await?;
+    if record.revision != revision {
+        return Err(Problem::of(&kinds::CHANGED_MEANWHILE));
+    }
+    patch.apply(&mut record)?;
+    check(&record)?;
+    record.revision += 1;
+    record.updated_at = state.clock.now();
+    replace(state, revision, record.clone()).await?;
+    OrganizerEventSheet::of(state, &record).await
 }
 
 /// Deletes a draft.
@@ -164,8 +168,11 @@ pub async fn edit_event(
 /// # Errors
 /// Not logged in, not found, not a draft; the store does not answer.
 pub async fn delete_event(state: &AppState, subject: &Subject, event: EventId) -> Result<(), Problem> {
-    let _ = (state, subject, event);
-    todo!()
+    load(state, subject, Action::Organize, event).await?;
+    match state.catalogue.delete_draft(event).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(on_conflict(error, &kinds::NOT_A_DRAFT)),
+    }
 }
 
 /// Sets prices: of a draft all of them, of a published event for places not held yet.
@@ -178,6 +185,35 @@ pub async fn set_prices(
     event: EventId,
     prices: &[PriceForm],
 ) -> Result<OrganizerEventSheet, Problem> {
-    let _ = (state, subject, event, prices);
-    todo!()
+    let mut record = load(state, subject, Action::Organize, event).await?;
+    let revision = record.revision;
+    let map = state.plans.of(&record).await?;
+    let priced = priced(&map.layout, &tier_prices(prices))?;
+    if record.state == EventState::Draft {
+        record.prices = tier_prices(prices);
+        check(&record)?;
+    } else {
+        ask(state, event, Command::ChangePrices { prices: priced }).await?;
+        for price in tier_prices(prices) {
+            record.prices.retain(|known| known.tier != price.tier);
+            record.prices.push(price);
+        }
+    }
+    record.revision += 1;
+    record.updated_at = state.clock.now();
+    replace(state, revision, record.clone()).await?;
+    OrganizerEventSheet::of(state, &record).await
+}
+
+/// Prices by position in the plan; all tiers that are not in it are told at once.
+pub(super) fn priced(layout: &Layout, prices: &[TierPrice]) -> Result<Vec<Priced>, Problem> {
+    let mut found = Vec::with_capacity(prices.len());
+    let mut faults = Vec::new();
+    for (position, price) in prices.iter().enumerate() {
+        match (0u16..).zip(layout.tiers()).find(|(_, tier)| tier.code == price.tier) {
+            Some((tier, _)) => found.push(Priced { tier: TierIdx(tier), price_minor: price.price_minor }),
+            None => faults.push((format!("/prices/{position}/tier"), format!("the plan has no tier {}", price.tier))),
+        }
+    }
+    if faults.is_empty() { Ok(found) } else { Err(Problem::invalid_all(faults)) }
 }

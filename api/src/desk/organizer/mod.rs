@@ -1,6 +1,7 @@
 //! What organizers do: their account, their events, plans and prices, the sale, orders and refunds.
 
 mod accounts;
+mod event_forms;
 mod events;
 mod orders;
 mod plan;
@@ -8,12 +9,12 @@ mod sale;
 
 pub use accounts::{
     AccountSheet, ApiKeyForm, ApiKeySheet, LoginForm, NewApiKeySheet, RegisterForm, SessionSheet, api_keys,
-    create_api_key, login, logout, register, revoke_api_key,
+    create_account_as, create_api_key, login, logout, register, revoke_api_key,
 };
-pub use events::{
-    EventForm, EventPatch, OrganizerEventSheet, PriceForm, create_event, delete_event, edit_event, my_event, my_events,
-    set_prices,
-};
+pub use event_forms::{EventForm, EventPatch, PriceForm};
+pub use events::{OrganizerEventSheet, create_event, delete_event, edit_event, my_event, my_events, set_prices};
 pub use orders::{OrdersQuery, RefundForm, orders, refund};
 pub use plan::{GenerateForm, PlanSheet, PlanTemplate, generate_plan, upload_plan};
-pub use sale::{SalesSheet, SeatStatusSheet, SeatsForm, Step, block_seats, sales, seats, step, unblock_seats};
+pub use sale::{
+    SalesSheet, SeatStatusSheet, SeatsForm, Step, block_seats, copy_state, sales, seats, state_of, step, unblock_seats,
+};

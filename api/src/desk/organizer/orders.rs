@@ -1,11 +1,15 @@
 //! Orders of an event, and money back.
 
-use serde::Deserialize;
-use usher_core::{EventId, OrderId, OrderState};
+use std::collections::HashMap;
 
-use crate::access::Subject;
+use serde::Deserialize;
+use usher_core::{Answer, Command, EventId, OrderId, OrderState, RefundId, RefundLines};
+use usher_engine::ids;
+use usher_engine::orders::{Contact, OrderRecord};
+
+use crate::access::{Action, Subject};
 use crate::desk::buyer::{OrderSheet, RefundSheet};
-use crate::desk::{IdempotencyKey, Listed};
+use crate::desk::{CAUGHT_UP_WAIT, IdempotencyKey, ListQuery, Listed, ask, load, wrong_answer};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -40,8 +44,21 @@ pub async fn orders(
     event: EventId,
     query: &OrdersQuery,
 ) -> Result<Listed<OrderSheet>, Problem> {
-    let _ = (state, subject, event, query);
-    todo!()
+    let record = load(state, subject, Action::Organize, event).await?;
+    let rows_max = ListQuery { limit: query.limit, cursor: None }.rows_max();
+    let page = state.views.orders_of_event(event, query.state, query.cursor.as_deref(), rows_max).await?;
+    let ids: Vec<OrderId> = page.rows.iter().map(|order| order.order).collect();
+    let contacts = state.contacts.contacts(&ids).await?;
+    let contacts: HashMap<OrderId, Contact> = contacts.into_iter().map(|contact| (contact.order, contact)).collect();
+    let map = state.plans.of(&record).await?;
+    let sheet = |order: &OrderRecord| {
+        let sheet = OrderSheet::of(order, &record, &map.layout, state.clock.now());
+        match contacts.get(&order.order) {
+            Some(contact) => sheet.with_contact(contact),
+            None => sheet,
+        }
+    };
+    Ok(Listed { data: page.rows.iter().map(sheet).collect(), next_cursor: page.next_cursor })
 }
 
 /// Refunds an order or some lines of it; the places return. The key names the refund.
@@ -56,6 +73,16 @@ pub async fn refund(
     key: &IdempotencyKey,
     form: &RefundForm,
 ) -> Result<RefundSheet, Problem> {
-    let _ = (state, subject, event, order, key, form);
-    todo!()
+    load(state, subject, Action::Organize, event).await?;
+    let lines = form.lines.clone().map_or(RefundLines::All, RefundLines::Lines);
+    let refund = RefundId(ids::derived("refund", &[&order.0.to_be_bytes(), key.as_bytes()]));
+    // Before the event says yes: if the process ends between the two, the reconciler finds the payment.
+    state.payer.unsettle(order).await?;
+    let decided = ask(state, event, Command::Refund { order, refund, lines }).await?;
+    let Answer::Refund { refund, lines, amount_minor } = decided.answer else { return Err(wrong_answer()) };
+    state.payer.wake(event, order);
+    state.projector.caught_up(event, decided.seq, CAUGHT_UP_WAIT).await;
+    let record = state.views.orders(&[order]).await?.pop();
+    let kept = record.and_then(|record| record.refunds.into_iter().find(|kept| kept.refund == refund));
+    Ok(RefundSheet { refund, lines, amount_minor, paid: kept.is_some_and(|kept| kept.paid) })
 }

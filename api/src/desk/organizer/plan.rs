@@ -1,10 +1,16 @@
 //! Seating plans: uploaded as a document, or generated from a template.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use usher_core::EventId;
+use usher_core::plan::generate::{ArenaSpec, ClubSpec, HallSpec};
+use usher_core::plan::{PlanFault, SeatingPlan};
+use usher_engine::catalogue::{EventRecord, EventState};
 
-use crate::access::Subject;
-use crate::problem::Problem;
+use super::events::replace;
+use crate::access::{Action, Subject};
+use crate::desk::{hex, load};
+use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 
 /// What a plan is generated from.
@@ -64,8 +70,10 @@ pub async fn upload_plan(
     event: EventId,
     document: &[u8],
 ) -> Result<PlanSheet, Problem> {
-    let _ = (state, subject, event, document);
-    todo!()
+    let record = draft(state, subject, event).await?;
+    let plan: SeatingPlan = serde_json::from_slice(document)
+        .map_err(|error| Problem::new(&kinds::PLAN_INVALID, format!("The document is no seating plan: {error}")))?;
+    keep(state, record, plan).await
 }
 
 /// Gives a draft a generated plan.
@@ -78,6 +86,55 @@ pub async fn generate_plan(
     event: EventId,
     form: &GenerateForm,
 ) -> Result<PlanSheet, Problem> {
-    let _ = (state, subject, event, form);
-    todo!()
+    let record = draft(state, subject, event).await?;
+    let name = form.name.trim().to_owned();
+    let plan = match form.template {
+        PlanTemplate::Hall => HallSpec::about(&name, form.seats_count).plan(),
+        PlanTemplate::Arena => {
+            ArenaSpec { name, seats_count: form.seats_count, standing_count: form.standing_count }.plan()
+        }
+        PlanTemplate::Club => ClubSpec { name, standing_count: form.standing_count }.plan(),
+    };
+    let plan = plan.map_err(|fault| Problem::invalid(&format!("/{}", fault.path), fault.message))?;
+    keep(state, record, plan).await
+}
+
+async fn draft(state: &AppState, subject: &Subject, event: EventId) -> Result<EventRecord, Problem> {
+    let record = load(state, subject, Action::Organize, event).await?;
+    if record.state == EventState::Draft { Ok(record) } else { Err(Problem::of(&kinds::NOT_A_DRAFT)) }
+}
+
+async fn keep(state: &AppState, mut record: EventRecord, plan: SeatingPlan) -> Result<PlanSheet, Problem> {
+    let compiled = tokio::task::spawn_blocking(move || {
+        let layout = plan.compile().map_err(|faults| plan_problem(&faults))?;
+        let json = serde_json::to_vec(&plan).map_err(|_| Problem::of(&kinds::INTERNAL))?;
+        Ok::<_, Problem>((layout, json))
+    });
+    let (layout, json) = compiled.await.map_err(|_| Problem::of(&kinds::INTERNAL))??;
+    let digest: [u8; 32] = Sha256::digest(&json).into();
+    state.catalogue.put_plan(digest, json).await?;
+    let revision = record.revision;
+    record.revision += 1;
+    record.plan_digest = Some(digest);
+    record.updated_at = state.clock.now();
+    record.prices.retain(|price| layout.tiers().iter().any(|tier| tier.code == price.tier));
+    replace(state, revision, record).await?;
+    Ok(PlanSheet {
+        digest: hex(&digest),
+        name: layout.name().to_owned(),
+        capacity_count: layout.capacity(),
+        seats_count: layout.seats().len() as u64,
+        sections_count: layout.sections().len() as u64,
+        areas_count: layout.areas().len() as u64,
+        tiers: layout.tiers().iter().map(|tier| tier.code.clone()).collect(),
+    })
+}
+
+fn plan_problem(faults: &[PlanFault]) -> Problem {
+    let errors: Vec<_> = faults
+        .iter()
+        .map(|fault| serde_json::json!({"pointer": fault.path, "code": fault.code.as_str(), "detail": fault.message}))
+        .collect();
+    let detail = format!("The seating plan has {} faults", faults.len());
+    Problem::new(&kinds::PLAN_INVALID, detail).with("errors", errors)
 }

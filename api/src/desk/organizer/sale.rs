@@ -1,12 +1,15 @@
 //! The sale: publish, open, pause, resume, close, cancel; block seats; figures.
 
 use serde::{Deserialize, Serialize};
-use usher_core::{Counts, Currency, EventId, Phase, SeatStatus};
+use usher_core::{Command, Counts, Currency, EventId, Phase, SeatIdx, SeatStatus};
+use usher_engine::catalogue::{EventRecord, EventState};
 use usher_engine::orders::SalesFigures;
 
 use super::OrganizerEventSheet;
-use crate::access::Subject;
-use crate::problem::Problem;
+use super::events::priced;
+use crate::access::{Action, Subject};
+use crate::desk::{ask, load};
+use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
 
@@ -87,8 +90,63 @@ pub async fn step(
     event: EventId,
     step: Step,
 ) -> Result<OrganizerEventSheet, Problem> {
-    let _ = (state, subject, event, step);
-    todo!()
+    let record = load(state, subject, Action::Organize, event).await?;
+    let command = match step {
+        Step::Publish => publication(state, &record).await?,
+        Step::Open => Command::Open,
+        Step::Pause => Command::Pause,
+        Step::Resume => Command::Resume,
+        Step::Close => Command::Close,
+        Step::Cancel => Command::CancelEvent,
+    };
+    let asked = ask(state, event, command).await;
+    // Whatever the event said, the catalogue then shows how it stands: a step that a crash cut off is copied now.
+    copy_state(state, event).await?;
+    asked?;
+    if step == Step::Cancel {
+        state.payer.call_off(event).await?;
+    }
+    let record = load(state, subject, Action::Organize, event).await?;
+    OrganizerEventSheet::of(state, &record).await
+}
+
+async fn publication(state: &AppState, record: &EventRecord) -> Result<Command, Problem> {
+    let missing = OrganizerEventSheet::of(state, record).await?.missing;
+    if !missing.is_empty() {
+        let detail = format!("Still missing: {}", missing.join(", "));
+        return Err(Problem::new(&kinds::NOT_READY, detail).with("errors", missing));
+    }
+    let plan_digest = record.plan_digest.ok_or_else(|| Problem::of(&kinds::NO_PLAN))?;
+    let map = state.plans.of(record).await?;
+    Ok(Command::Publish {
+        plan_digest,
+        currency: record.currency,
+        limits: record.limits.clone(),
+        prices: priced(&map.layout, &record.prices)?,
+    })
+}
+
+/// Copies an event's phase to the catalogue, where lists read it.
+///
+/// # Errors
+/// The store or the event does not answer.
+pub async fn copy_state(state: &AppState, event: EventId) -> Result<(), Problem> {
+    let view = state.events.view(event).await?;
+    Ok(state.catalogue.set_state(event, state_of(view.phase, view.counts)).await?)
+}
+
+/// How lists call a phase: an event on sale with nothing left is sold out.
+#[must_use]
+pub fn state_of(phase: Phase, counts: Counts) -> EventState {
+    match phase {
+        Phase::Draft => EventState::Draft,
+        Phase::Announced => EventState::Announced,
+        Phase::OnSale if counts.available_count == 0 => EventState::SoldOut,
+        Phase::OnSale => EventState::OnSale,
+        Phase::Paused => EventState::Paused,
+        Phase::Closed => EventState::Closed,
+        Phase::Cancelled => EventState::Cancelled,
+    }
 }
 
 /// Takes free seats out of the sale.
@@ -96,8 +154,8 @@ pub async fn step(
 /// # Errors
 /// Not logged in, not found, what the rules refuse; the event does not answer.
 pub async fn block_seats(state: &AppState, subject: &Subject, event: EventId, form: &SeatsForm) -> Result<(), Problem> {
-    let _ = (state, subject, event, form);
-    todo!()
+    load(state, subject, Action::Organize, event).await?;
+    ask(state, event, Command::BlockSeats { seats: form.seats() }).await.map(drop)
 }
 
 /// Puts blocked seats back.
@@ -110,8 +168,14 @@ pub async fn unblock_seats(
     event: EventId,
     form: &SeatsForm,
 ) -> Result<(), Problem> {
-    let _ = (state, subject, event, form);
-    todo!()
+    load(state, subject, Action::Organize, event).await?;
+    ask(state, event, Command::UnblockSeats { seats: form.seats() }).await.map(drop)
+}
+
+impl SeatsForm {
+    fn seats(&self) -> Vec<SeatIdx> {
+        self.seats.iter().copied().map(SeatIdx).collect()
+    }
 }
 
 /// Sales so far.
@@ -119,8 +183,18 @@ pub async fn unblock_seats(
 /// # Errors
 /// Not logged in, not found; the store or the event does not answer.
 pub async fn sales(state: &AppState, subject: &Subject, event: EventId) -> Result<SalesSheet, Problem> {
-    let _ = (state, subject, event);
-    todo!()
+    let record = load(state, subject, Action::Organize, event).await?;
+    let view = state.events.view(event).await?;
+    Ok(SalesSheet {
+        event,
+        phase: view.phase,
+        version: view.seq,
+        capacity_count: view.layout.capacity(),
+        counts: view.counts,
+        figures: state.views.sales(event).await?,
+        currency: record.currency,
+        server_now: state.clock.now().into(),
+    })
 }
 
 /// The state of every seat.
@@ -128,6 +202,8 @@ pub async fn sales(state: &AppState, subject: &Subject, event: EventId) -> Resul
 /// # Errors
 /// Not logged in, not found; the store or the event does not answer.
 pub async fn seats(state: &AppState, subject: &Subject, event: EventId) -> Result<SeatStatusSheet, Problem> {
-    let _ = (state, subject, event);
-    todo!()
+    load(state, subject, Action::Organize, event).await?;
+    let view = state.events.view(event).await?;
+    let seats = (0u32..).map(|seat| view.seat_status(SeatIdx(seat))).take(view.layout.seats().len()).flatten();
+    Ok(SeatStatusSheet { version: view.seq, seats: seats.collect(), counts: view.counts })
 }

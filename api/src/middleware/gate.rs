@@ -1,0 +1,91 @@
+//! The layer before each handler: how many at once, how long at most, may they, and what if it panics.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, web};
+use futures_util::FutureExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::RequestId;
+use crate::access::{Access, Subject, authorize_route, csrf};
+use crate::metrics as names;
+use crate::problem::{Problem, kinds};
+use crate::state::AppState;
+
+/// Asked by the machinery around the server, which must hear an answer when it is full too.
+const ALWAYS_OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+/// When to come back to a full server.
+const BUSY_RETRY_MS: u64 = 1_000;
+
+/// Requests under way.
+#[derive(Debug, Clone)]
+pub struct InFlight(Arc<Semaphore>);
+
+impl InFlight {
+    /// At most so many.
+    #[must_use]
+    pub fn new(requests_max: usize) -> Self {
+        Self(Arc::new(Semaphore::new(requests_max)))
+    }
+
+    fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
+            metrics::counter!(names::HTTP_REFUSED).increment(1);
+            Problem::of(&kinds::BUSY).retry_after_ms(BUSY_RETRY_MS)
+        })
+    }
+}
+
+/// Stands before a handler of a route of that access.
+///
+/// # Errors
+/// Never: what fails inside becomes a response.
+pub async fn gate(
+    access: Access,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    // The router is done with the request here, so holding on to it is safe.
+    let kept = request.request().clone();
+    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
+        return Ok(ServiceResponse::from_err(Problem::of(&kinds::INTERNAL), kept));
+    };
+    let work = AssertUnwindSafe(pass(access, &state, request, next)).catch_unwind();
+    let outcome = match tokio::time::timeout(state.settings.server.deadline.0, work).await {
+        Ok(Ok(Ok(response))) => return Ok(response),
+        Ok(Ok(Err(error))) => error,
+        Ok(Err(_panic)) => {
+            metrics::counter!(names::HTTP_PANICS).increment(1);
+            let id = kept.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
+            tracing::error!(request_id = id, path = kept.path(), "a handler panicked");
+            Problem::of(&kinds::INTERNAL).into()
+        }
+        Err(_elapsed) => Problem::of(&kinds::DEADLINE).retry_after_ms(BUSY_RETRY_MS).into(),
+    };
+    Ok(ServiceResponse::from_err(outcome, kept))
+}
+
+async fn pass(
+    access: Access,
+    state: &AppState,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let _place = if ALWAYS_OPEN.contains(&request.path()) { None } else { Some(state.in_flight.enter()?) };
+    let subject = match access {
+        Access::Signed => Subject::default(),
+        Access::Anyone | Access::Buyer | Access::Organizer | Access::Admin => {
+            Subject::of_request(state, request.request()).await?
+        }
+    };
+    if subject.by_cookie && !request.method().is_safe() {
+        csrf::check(request.request())?;
+    }
+    authorize_route(&subject, access)?;
+    request.extensions_mut().insert(subject);
+    Ok(next.call(request).await?.map_into_boxed_body())
+}

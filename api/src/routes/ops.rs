@@ -1,0 +1,50 @@
+//! For the machinery around the server.
+
+use std::sync::atomic::Ordering;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde_json::json;
+
+use super::{Answer, ok};
+use crate::metrics as names;
+use crate::middleware::headers::CACHE_POLLED;
+use crate::problem::{Problem, kinds};
+use crate::state::AppState;
+
+/// The process answers.
+pub async fn healthz() -> Answer {
+    ok(&json!({"status": "ok"}))
+}
+
+/// The server can do its work: the stores answer, and it is not about to stop.
+pub async fn readyz(state: Data<AppState>) -> Answer {
+    if state.draining.load(Ordering::Acquire) {
+        return Err(Problem::new(&kinds::UNAVAILABLE, "The server is stopping"));
+    }
+    state.jobs.counts().await?;
+    state.accounts.session([0; 32], state.clock.now()).await?;
+    ok(&json!({"status": "ready"}))
+}
+
+/// Metrics in Prometheus' text format.
+pub async fn metrics(state: Data<AppState>) -> Answer {
+    let Some(prometheus) = &state.prometheus else {
+        return Err(Problem::new(&kinds::UNAVAILABLE, "This process does not record metrics"));
+    };
+    if let Ok(counts) = state.jobs.counts().await {
+        let by_state = [("ready", counts.ready_count), ("running", counts.running_count), ("dead", counts.dead_count)];
+        for (state, count) in by_state {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge; exact below 2^52 jobs")]
+            metrics::gauge!(names::JOBS, "state" => state).set(count as f64);
+        }
+    }
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(prometheus.render()))
+}
+
+/// The public keys that verify tickets, for doors.
+#[utoipa::path(get, path = "/keys/tickets.json", tag = "public", responses((status = 200, body = Object)))]
+pub async fn ticket_keys(state: Data<AppState>) -> Answer {
+    let keys = state.back_office.keys().public().clone();
+    Ok(HttpResponse::Ok().insert_header(("Cache-Control", CACHE_POLLED)).json(keys))
+}
