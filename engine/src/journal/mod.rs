@@ -10,6 +10,12 @@ pub mod snapshot;
 use async_trait::async_trait;
 use usher_core::{EventId, Fact, UnixMillis};
 
+/// The most entries that one read answers.
+pub const ENTRIES_READ_MAX: usize = 4_096;
+
+/// The most events that one list answers.
+pub const EVENTS_READ_MAX: usize = 4_096;
+
 /// What goes into the journal at one sequence number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -115,25 +121,27 @@ pub trait Journal: Send + Sync + 'static {
     /// Damage at or before the head, or the journal cannot be reached.
     async fn take_over(&self, event: EventId) -> Result<Tenure, JournalError>;
 
-    /// Appends at `entry.seq`, which is the head plus one; durable when it returns.
+    /// Appends at `entry.seq`, which is the head plus one; durable when it returns. An equal repeat of the last append
+    /// under the same ownership is confirmed again.
     ///
     /// # Errors
     /// [`AppendError`] says whether the entry is certainly absent or perhaps there.
     async fn append(&self, event: EventId, entry: SealedEntry) -> Result<(), AppendError>;
 
-    /// Entries after `after_seq`, in order, verified against the chain, at most `entries_max`.
+    /// Entries after `after_seq`, in order, verified against the chain, at most `entries_max` and at most
+    /// [`ENTRIES_READ_MAX`]. None past the acknowledged head.
     ///
     /// # Errors
     /// Damage, a newer version, or the journal cannot be reached.
     async fn read(&self, event: EventId, after_seq: u64, entries_max: usize) -> Result<Vec<SealedEntry>, JournalError>;
 
-    /// Every event that has a journal, in id order after `after`, at most `events_max`.
+    /// Every event that has a journal, in id order after `after`, at most `events_max` and at most [`EVENTS_READ_MAX`].
     ///
     /// # Errors
     /// The journal cannot be reached.
     async fn events(&self, after: Option<EventId>, events_max: usize) -> Result<Vec<EventId>, JournalError>;
 
-    /// Keeps a snapshot; replaces an older one.
+    /// Keeps a snapshot; replaces an older one and is itself dropped when a later one is there.
     ///
     /// # Errors
     /// It could not be written; nothing is lost, replay is longer.

@@ -1,1 +1,20 @@
-//! SQLite
+//! The embedded default: one folder, three SQLite files, no server.
+//!
+//! - `journal.db` holds what is true, `store.db` what people told us besides; both sync each commit.
+//! - `views.db` holds what follows from the journal; it may lose its last commits and may be deleted.
+//!
+//! Each file has one writer thread that puts all that waits into one transaction, and readers that never wait for it.
+
+mod columns;
+mod database;
+mod failure;
+mod journal;
+mod lock;
+mod metrics;
+mod open;
+mod page;
+mod stores;
+mod writer;
+
+pub use metrics::describe;
+pub use stores::Stores;
