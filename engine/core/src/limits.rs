@@ -32,3 +32,38 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// The most places one order may be allowed: a hold is one fact, and a fact should stay small.
+    pub const PLACES_PER_ORDER_CEILING: u16 = 1_000;
+    /// The longest that a hold may be allowed to last in all: seven days.
+    pub const HOLD_TOTAL_CEILING_MS: u64 = 7 * 24 * 3_600_000;
+    /// The longest grace for calling a payment off: one hour.
+    pub const PAYMENT_GRACE_CEILING_MS: u64 = 3_600_000;
+
+    /// Whether the limits make sense together.
+    ///
+    /// # Errors
+    /// What is wrong, in words: the first fault.
+    pub const fn check(&self) -> Result<(), &'static str> {
+        if self.places_per_order_max == 0 || self.places_per_buyer_max == 0 || self.holds_per_buyer_max == 0 {
+            return Err("a buyer must be allowed at least one place, in one order, in one hold");
+        }
+        if self.places_per_order_max > self.places_per_buyer_max {
+            return Err("an order may not have more places than its buyer");
+        }
+        if self.places_per_order_max > Self::PLACES_PER_ORDER_CEILING {
+            return Err("an order may have at most 1,000 places");
+        }
+        if self.hold_ms == 0 || self.hold_ms > self.hold_total_max_ms {
+            return Err("a hold must last some time, and no longer than it may in all");
+        }
+        if self.hold_total_max_ms > Self::HOLD_TOTAL_CEILING_MS {
+            return Err("a hold may last at most seven days in all");
+        }
+        if self.payment_grace_ms > Self::PAYMENT_GRACE_CEILING_MS {
+            return Err("the grace for payments may be at most one hour");
+        }
+        Ok(())
+    }
+}

@@ -1,6 +1,6 @@
 //! Rejections: a business *no*, ordered by precedence. The first that applies is the one told.
 
-use crate::{AreaIdx, SeatIdx, TierIdx, UnixMillis};
+use crate::{AreaIdx, Minor, SeatIdx, TierIdx, UnixMillis};
 
 /// Why a command changes nothing. Variants stand in order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +112,11 @@ pub enum Rejection {
     },
     /// No such refund.
     UnknownRefund,
+    /// The captured amount is less than the order's total.
+    CaptureShort {
+        /// The total.
+        total_minor: Minor,
+    },
 }
 
 impl Rejection {
@@ -154,6 +159,7 @@ impl Rejection {
             Self::OrderState { .. } => "order_state",
             Self::BadRefundLine { .. } => "bad_refund_line",
             Self::UnknownRefund => "unknown_refund",
+            Self::CaptureShort { .. } => "capture_short",
         }
     }
 }
