@@ -38,6 +38,7 @@ impl From<Rejection> for Problem {
             Rejection::HoldAtCap { expires_at } => problem.with("expires_at", Timestamp(expires_at).to_string()),
             Rejection::OrderState { state } => problem.with("state", serde_json::to_value(state).unwrap_or_default()),
             Rejection::BadRefundLine { line } => problem.with("line", line),
+            Rejection::CaptureShort { total_minor } => problem.with("total_minor", total_minor.0),
             Rejection::HoldIdReused
             | Rejection::OrderIdReused
             | Rejection::RefundIdReused

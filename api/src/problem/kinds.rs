@@ -99,6 +99,7 @@ kinds! {
     ORDER_STATE = 409, "order_state", "The order is not in a state that allows this", "state is the state it is in.";
     BAD_REFUND_LINE = 422, "bad_refund_line", "A line cannot be refunded", "line does not exist or is refunded already.";
     UNKNOWN_REFUND = 404, "unknown_refund", "There is no such refund", "Check its id.";
+    CAPTURE_SHORT = 409, "capture_short", "Less was captured than the order costs", "total_minor is what it costs.";
     TICKETS_IN_PREPARATION = 409, "tickets_in_preparation", "The tickets are being prepared", "The seats are yours. Come back in a moment.";
     NO_TICKETS = 409, "no_tickets", "The order has no tickets", "Tickets are made when the order is paid.";
 
