@@ -30,7 +30,7 @@ use crate::journal::{AppendError, Journal, SealedEntry, StoredSnapshot, snapshot
 /// What an answer is sent with. The permit goes back with it.
 pub(super) struct Token {
     pub(super) reply: oneshot::Sender<Result<Told, AskError>>,
-    pub(super) _permit: Permit,
+    pub(super) permit: Permit,
 }
 
 /// What an actor is made of.
@@ -132,8 +132,11 @@ impl EventActor {
             Output::Reply { token, outcome } => {
                 self.series.asked(outcome.as_ref());
                 self.meter.answered(&self.shared.gate);
+                let Token { reply, permit } = token;
+                // First, so that who asks again at once finds the place free.
+                drop(permit);
                 // Who hung up meanwhile asks again under the same id.
-                let _ = token.reply.send(outcome);
+                let _ = reply.send(outcome);
             }
             Output::Publish(view) => {
                 let seq = view.seq;

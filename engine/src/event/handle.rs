@@ -145,7 +145,7 @@ impl Handle {
             return Err(AskError::NotApplied);
         }
         let (reply, told) = oneshot::channel();
-        self.actor.do_send(Arrived { token: Token { reply, _permit: permit }, request });
+        self.actor.do_send(Arrived { token: Token { reply, permit }, request });
         // The actor died with the ask in its hands, before or after the append: nobody here can tell.
         told.await.unwrap_or(Err(AskError::OutcomeUnknown))
     }

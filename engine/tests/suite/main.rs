@@ -1,6 +1,10 @@
 //! The engine's integration tests: conformance suites over the domain's traits, stored samples, and stress.
 #![expect(clippy::unwrap_used, reason = "a test says what failed by the line it failed on")]
 
+mod event_actor;
+mod event_faults;
+mod event_registry;
 mod journal_conformance;
 mod journal_samples;
 mod sqlite_journal;
+mod support;

@@ -370,3 +370,6 @@ fn names_another_plan(book: &Book, command: &Command) -> bool {
         | Command::RecordRefundPaid { .. } => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Fixtures and fakes that the modules share.
+
+pub(crate) mod events;
+pub(crate) mod memory_journal;
