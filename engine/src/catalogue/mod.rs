@@ -95,7 +95,8 @@ pub trait Store: Send + Sync + 'static {
     async fn create(&self, event: EventRecord) -> Result<(), StoreError>;
     /// By id.
     async fn event(&self, event: EventId) -> Result<Option<EventRecord>, StoreError>;
-    /// Replaces the record if it is still at `revision`; the new one must carry `revision + 1`.
+    /// Replaces the record if it is still at `revision`; the new one must carry `revision + 1`. Its `state` is not
+    /// written: that is [`Store::set_state`]'s alone, or an edit would undo what the journal said meanwhile.
     async fn replace(&self, revision: u64, event: EventRecord) -> Result<(), StoreError>;
     /// Copies the journal's phase; leaves the revision alone.
     async fn set_state(&self, event: EventId, state: EventState) -> Result<(), StoreError>;
@@ -115,7 +116,8 @@ pub trait Store: Send + Sync + 'static {
         cursor: Option<&str>,
         rows_max: u32,
     ) -> Result<Page<EventRecord>, StoreError>;
-    /// Announced events whose `opens_at` has come and events on sale or paused whose `closes_at` has.
+    /// Announced events whose `opens_at` has come and events on sale, sold out or paused whose `closes_at` has,
+    /// longest due first.
     async fn due(&self, now: UnixMillis, rows_max: u32) -> Result<Vec<EventRecord>, StoreError>;
     /// Keeps a plan's canonical JSON under its digest; keeping it again is fine.
     async fn put_plan(&self, digest: [u8; 32], json: Vec<u8>) -> Result<(), StoreError>;

@@ -62,3 +62,8 @@ pub(super) fn is_taken(error: &rusqlite::Error) -> bool {
         Some(rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY | rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE)
     )
 }
+
+/// Turns a refusal by a unique index or primary key into a conflict with these words.
+pub(super) fn taken(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| if is_taken(&error) { StoreError::Conflict(what) } else { error.into() }
+}

@@ -5,14 +5,21 @@
 //!
 //! Each file has one writer thread that puts all that waits into one transaction, and readers that never wait for it.
 
+mod accounts;
+mod catalogue;
 mod columns;
+mod contacts;
 mod database;
 mod failure;
+mod inbox;
+mod jobs;
 mod journal;
 mod lock;
 mod metrics;
 mod open;
+mod orders;
 mod page;
+mod payments;
 mod stores;
 mod writer;
 

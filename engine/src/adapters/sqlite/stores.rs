@@ -3,12 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::accounts::SqliteAccounts;
+use super::catalogue::SqliteCatalogue;
+use super::contacts::SqliteContacts;
 use super::database::Database;
+use super::inbox::SqliteInbox;
+use super::jobs::SqliteJobs;
 use super::journal::SqliteJournal;
 use super::lock::FolderLock;
 use super::open::{Durability, FileSpec};
+use super::orders::SqliteViews;
+use super::payments::SqlitePayments;
 use crate::journal::Journal;
+use crate::orders::{Contacts, Views};
+use crate::payments::{Inbox, Payments};
 use crate::store::StoreError;
+use crate::{accounts, catalogue, jobs};
 
 /// `PRAGMA application_id` of our files: "Ush" and a letter for the file.
 const fn application_id(letter: u8) -> i32 {
@@ -23,11 +33,48 @@ static JOURNAL: FileSpec = FileSpec {
     migrations: &[include_str!("../../../../schema/sqlite/journal/0001_entries.sql")],
 };
 
-/// Everything that is kept in one data folder. Clones share the files; they are closed when the last store is dropped.
+static STORE: FileSpec = FileSpec {
+    name: "store.db",
+    thread: "usher-store",
+    application_id: application_id(b'S'),
+    durability: Durability::Full,
+    migrations: &[include_str!("../../../../schema/sqlite/store/0001_store.sql")],
+};
+
+static VIEWS: FileSpec = FileSpec {
+    name: "views.db",
+    thread: "usher-views",
+    application_id: application_id(b'V'),
+    durability: Durability::Normal,
+    migrations: &[include_str!("../../../../schema/sqlite/views/0001_views.sql")],
+};
+
+/// Everything that is kept in one data folder. Clones share the files; they are closed, and the folder is free for
+/// another process, when the last store is dropped.
 #[derive(Clone)]
 pub struct Stores {
     /// What is true.
     pub journal: Arc<dyn Journal>,
+    /// Who may act.
+    pub accounts: Arc<dyn accounts::Store>,
+    /// What events there are.
+    pub catalogue: Arc<dyn catalogue::Store>,
+    /// What follows from the journal.
+    pub views: Arc<dyn Views>,
+    /// Who bought.
+    pub contacts: Arc<dyn Contacts>,
+    /// The provider's side of orders.
+    pub payments: Arc<dyn Payments>,
+    /// What the provider told us.
+    pub inbox: Arc<dyn Inbox>,
+    /// What is to be done.
+    pub jobs: Arc<dyn jobs::Queue>,
+}
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stores").finish_non_exhaustive()
+    }
 }
 
 impl Stores {
@@ -40,6 +87,17 @@ impl Stores {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let lock = Arc::new(FolderLock::take(folder)?);
         let journal = Database::open(&JOURNAL, folder, Arc::clone(&lock))?;
-        Ok(Self { journal: Arc::new(SqliteJournal { database: journal }) })
+        let store = Database::open(&STORE, folder, Arc::clone(&lock))?;
+        let views = Database::open(&VIEWS, folder, lock)?;
+        Ok(Self {
+            journal: Arc::new(SqliteJournal { database: journal }),
+            accounts: Arc::new(SqliteAccounts { database: Arc::clone(&store) }),
+            catalogue: Arc::new(SqliteCatalogue { database: Arc::clone(&store) }),
+            views: Arc::new(SqliteViews { database: views }),
+            contacts: Arc::new(SqliteContacts { database: Arc::clone(&store) }),
+            payments: Arc::new(SqlitePayments { database: Arc::clone(&store) }),
+            inbox: Arc::new(SqliteInbox { database: Arc::clone(&store) }),
+            jobs: Arc::new(SqliteJobs { database: store }),
+        })
     }
 }
