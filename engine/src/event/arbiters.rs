@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use actix_rt::{Arbiter, ArbiterHandle, System};
+use actix_rt::{Arbiter, ArbiterHandle, System, SystemRunner};
+use tokio::sync::watch;
 
 /// The threads; dropping them stops the actors on them.
 pub(super) struct Arbiters {
     system: System,
     seats: Vec<ArbiterSeats>,
+    /// Closes when the last thread has ended and every actor is gone.
+    ended: watch::Receiver<()>,
 }
 
 struct ArbiterSeats {
@@ -34,20 +37,32 @@ impl Drop for ArbiterSeat {
 impl Arbiters {
     pub(super) fn start(count: usize) -> io::Result<Self> {
         let (ready, started) = mpsc::sync_channel(1);
+        let (ending, ended) = watch::channel(());
         thread::Builder::new().name("usher-events".to_owned()).spawn(move || {
             let runner = System::new();
-            let arbiters = runner.block_on(async { (0..count.max(1)).map(|_| Arbiter::try_new()).collect() });
-            let handles = |arbiters: Vec<Arbiter>| arbiters.iter().map(Arbiter::handle).collect::<Vec<_>>();
-            let arbiters: io::Result<Vec<Arbiter>> = arbiters;
-            if ready.send(arbiters.map(handles).map(|handles| (System::current(), handles))).is_ok()
-                && let Err(error) = runner.run()
-            {
-                tracing::error!(%error, "the system of event actors ended");
+            let arbiters: io::Result<Vec<Arbiter>> =
+                runner.block_on(async { (0..count.max(1)).map(|_| Arbiter::try_new()).collect() });
+            match arbiters {
+                Ok(arbiters) => {
+                    let handles: Vec<_> = arbiters.iter().map(Arbiter::handle).collect();
+                    let is_wanted = ready.send(Ok((System::current(), handles))).is_ok();
+                    run(runner, arbiters, is_wanted);
+                }
+                Err(error) => drop(ready.send(Err(error))),
             }
+            drop(ending);
         })?;
         let (system, handles) = started.recv().map_err(io::Error::other)??;
         let seats = handles.into_iter().map(|arbiter| ArbiterSeats { arbiter, events_count: Arc::default() });
-        Ok(Self { system, seats: seats.collect() })
+        Ok(Self { system, seats: seats.collect(), ended })
+    }
+
+    /// Stops the threads and returns when they have ended: nothing of an event holds a store open any more.
+    pub(super) async fn stop(&self) {
+        self.system.stop();
+        let mut ended = self.ended.clone();
+        // Nothing is ever sent: the channel closes.
+        while ended.changed().await.is_ok() {}
     }
 
     /// The arbiter with the fewest events, so that a hot one has it to itself as long as there are enough.
@@ -56,6 +71,20 @@ impl Arbiters {
         let fewest = fewest.expect("there is at least one arbiter");
         fewest.events_count.fetch_add(1, Ordering::AcqRel);
         (fewest.arbiter.clone(), ArbiterSeat { events_count: Arc::clone(&fewest.events_count) })
+    }
+}
+
+fn run(runner: SystemRunner, arbiters: Vec<Arbiter>, is_wanted: bool) {
+    if !is_wanted {
+        System::current().stop();
+    }
+    if let Err(error) = runner.run() {
+        tracing::error!(%error, "the system of event actors ended");
+    }
+    for arbiter in arbiters {
+        if arbiter.join().is_err() {
+            tracing::error!("a thread of event actors panicked");
+        }
     }
 }
 

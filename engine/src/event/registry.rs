@@ -202,7 +202,7 @@ impl Registry {
         }
     }
 
-    /// Takes no more asks, finishes those taken, keeps snapshots, unloads everything.
+    /// Takes no more asks, finishes those taken, keeps snapshots, unloads everything and ends the threads.
     pub async fn drain(&self) {
         self.inner.draining.store(true, Ordering::Release);
         let handles = self.inner.handles();
@@ -210,6 +210,7 @@ impl Registry {
         for handle in &handles {
             self.inner.forget(handle);
         }
+        self.inner.arbiters.stop().await;
     }
 
     /// Every event that is loaded or failed to load, by id.

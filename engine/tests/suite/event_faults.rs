@@ -1,6 +1,7 @@
 //! One event over a journal that fails: callers are told the truth and the event goes on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use usher_core::{EventId, Fact};
 use usher_engine::event::{AskError, Handle, Standing};
@@ -103,4 +104,27 @@ async fn a_command_that_panics_again_and_again_is_quarantined_and_counted() {
     assert_eq!(told, expected);
     assert_eq!(house.registry.statuses()[0].quarantined_count, 1);
     assert!(handle.ask(hold(1)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_actor_is_replaced_and_its_callers_repeat_safely() {
+    let (journal, house, handle) = stage().await;
+    let mut views = handle.subscribe();
+    journal.hold();
+    let asker = handle.clone();
+    let asks = tokio::spawn(async move { ask_all(&asker, (0..50).map(hold)).await });
+    journal.append_waits().await;
+    house.follower_panics.store(true, Ordering::Release);
+    journal.release();
+    // Those in its hands cannot be told; who comes after its death certainly changed nothing.
+    let told = asks.await.unwrap();
+    let is_honest = |told: &Result<_, _>| matches!(told, Err(AskError::OutcomeUnknown | AskError::NotApplied));
+    assert!(told.iter().all(is_honest), "{told:?}");
+    while views.changed().await.is_ok() {}
+    assert_eq!(handle.ask(hold(0)).await, Err(AskError::NotApplied));
+    for n in 0..50 {
+        assert!(house.registry.ask(EVENT, hold(n)).await.is_ok());
+    }
+    assert_eq!(holds_in(&journal), 50);
+    assert_eq!(house.registry.view(EVENT).await.unwrap().counts.held_count, 50);
 }

@@ -4,6 +4,7 @@
 mod event_actor;
 mod event_faults;
 mod event_registry;
+mod event_sqlite;
 mod journal_conformance;
 mod journal_samples;
 mod sqlite_journal;

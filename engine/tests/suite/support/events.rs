@@ -1,5 +1,6 @@
 //! A house of events: a registry over a journal, plans for every event, commands that buyers send.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -25,6 +26,8 @@ pub(crate) struct House {
     pub(crate) digest: Arc<Mutex<[u8; 32]>>,
     /// What followers were told.
     pub(crate) committed: Arc<Mutex<Vec<(EventId, u64)>>>,
+    /// The follower panics at the next commit, which is a fault outside the rules and kills the actor.
+    pub(crate) follower_panics: Arc<AtomicBool>,
 }
 
 pub(crate) struct HouseSpec {
@@ -48,6 +51,7 @@ impl House {
         let layout = Arc::new(generate::hall(4, 50, 40).compile().unwrap());
         let digest = Arc::new(Mutex::new(DIGEST));
         let committed = Arc::new(Mutex::new(Vec::new()));
+        let follower_panics = Arc::new(AtomicBool::new(false));
         let plans: event::Plans = {
             let (layout, digest) = (Arc::clone(&layout), Arc::clone(&digest));
             Arc::new(move |event| {
@@ -57,12 +61,15 @@ impl House {
             })
         };
         let on_committed: event::OnCommitted = {
-            let committed = Arc::clone(&committed);
-            Arc::new(move |event, seq| committed.lock().unwrap().push((event, seq)))
+            let (committed, panics) = (Arc::clone(&committed), Arc::clone(&follower_panics));
+            Arc::new(move |event, seq| {
+                assert!(!panics.swap(false, Ordering::AcqRel), "the follower was told to panic");
+                committed.lock().unwrap().push((event, seq));
+            })
         };
         let HouseSpec { rules, limits, clock } = spec;
         let parts = Parts { journal, plans, clock: clock.clone(), on_committed, rules, limits };
-        Self { registry: Registry::new(parts).unwrap(), layout, clock, digest, committed }
+        Self { registry: Registry::new(parts).unwrap(), layout, clock, digest, committed, follower_panics }
     }
 
     /// The event, published and on sale.
