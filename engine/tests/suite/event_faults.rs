@@ -121,7 +121,8 @@ async fn a_dead_actor_is_replaced_and_its_callers_repeat_safely() {
     let is_honest = |told: &Result<_, _>| matches!(told, Err(AskError::OutcomeUnknown | AskError::NotApplied));
     assert!(told.iter().all(is_honest), "{told:?}");
     while views.changed().await.is_ok() {}
-    assert_eq!(handle.ask(hold(0)).await, Err(AskError::NotApplied));
+    // The mailbox closes a moment after the view does.
+    while handle.ask(hold(0)).await != Err(AskError::NotApplied) {}
     for n in 0..50 {
         assert!(house.registry.ask(EVENT, hold(n)).await.is_ok());
     }
