@@ -1,11 +1,18 @@
 //! The engine's integration tests: conformance suites over the domain's traits, stored samples, and stress.
 #![expect(clippy::unwrap_used, reason = "a test says what failed by the line it failed on")]
 
+mod accounts_conformance;
+mod catalogue_conformance;
 mod event_actor;
 mod event_faults;
 mod event_registry;
 mod event_sqlite;
+mod jobs_conformance;
 mod journal_conformance;
 mod journal_samples;
+mod orders_conformance;
+mod payments_conformance;
 mod sqlite_journal;
+mod sqlite_stores;
+mod sqlite_stress;
 mod support;

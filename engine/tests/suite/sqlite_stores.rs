@@ -1,0 +1,107 @@
+//! SQLite's stores: the conformance suites, and what a folder that is not as it should be leads to.
+
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+use usher_engine::adapters::sqlite::Stores;
+use usher_engine::jobs::Queue;
+
+use crate::accounts_conformance::every_account_store;
+use crate::catalogue_conformance::every_catalogue;
+use crate::jobs_conformance::every_queue;
+use crate::orders_conformance::{every_contact_store, every_views_store};
+use crate::payments_conformance::{every_inbox, every_payments_store};
+
+fn opened() -> (TempDir, Stores) {
+    let folder = tempfile::tempdir().unwrap();
+    let stores = Stores::open(folder.path()).unwrap();
+    (folder, stores)
+}
+
+#[tokio::test]
+async fn sqlite_keeps_every_rule_of_accounts() {
+    let (_folder, stores) = opened();
+    every_account_store(stores.accounts.as_ref()).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_every_rule_of_the_catalogue() {
+    let (_folder, stores) = opened();
+    every_catalogue(stores.catalogue.as_ref()).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_every_rule_of_jobs() {
+    let folders = Mutex::new(Vec::new());
+    every_queue(async || -> Arc<dyn Queue> {
+        let (folder, stores) = opened();
+        folders.lock().unwrap().push(folder);
+        stores.jobs
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_every_rule_of_payments_and_the_inbox() {
+    let (_folder, stores) = opened();
+    every_payments_store(stores.payments.as_ref()).await;
+    every_inbox(stores.inbox.as_ref()).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_every_rule_of_views_and_contacts() {
+    let (_folder, stores) = opened();
+    every_views_store(stores.views.as_ref()).await;
+    every_contact_store(stores.contacts.as_ref()).await;
+}
+
+#[test]
+fn a_folder_is_created_with_its_parents_and_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("some/where");
+    drop(Stores::open(&deep).unwrap());
+    drop(Stores::open(&deep).unwrap());
+}
+
+#[test]
+fn a_folder_in_use_is_refused_until_its_last_store_is_dropped() {
+    let (folder, stores) = opened();
+    let journal = Arc::clone(&stores.journal);
+    drop(stores);
+    let error = Stores::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("in use by another process"), "{error}");
+    drop(journal);
+    Stores::open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_file_in_the_folders_place_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("taken");
+    std::fs::write(&file, "x").unwrap();
+    let error = Stores::open(&file).unwrap_err().to_string();
+    assert!(error.contains("taken") && error.contains("cannot be created"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_database_or_of_another_kind_is_refused_by_name() {
+    let (folder, stores) = opened();
+    drop(stores);
+    std::fs::copy(folder.path().join("views.db"), folder.path().join("store.db")).unwrap();
+    let error = Stores::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("store.db is a database of something else"), "{error}");
+    std::fs::write(folder.path().join("journal.db"), vec![b'x'; 8_192]).unwrap();
+    let error = Stores::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("journal.db is not a database"), "{error}");
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_refused() {
+    let (folder, stores) = opened();
+    drop(stores);
+    let conn = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    conn.pragma_update(None, "user_version", 99).unwrap();
+    drop(conn);
+    let error = Stores::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("store.db was written by a newer version"), "{error}");
+}
