@@ -125,10 +125,11 @@ impl<T> Sequencer<T> {
         settled && self.in_flight.is_none() && self.gathering.is_empty() && self.waiting.is_empty()
     }
 
-    /// Nobody waits for anything, and time alone will change nothing.
+    /// It runs, nobody waits for anything, and time alone will change nothing. An event that is down is not idle:
+    /// unloading would forget why, and loading it again would get around the operator.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.is_quiet() && self.book().is_none_or(|book| book.inventory.next_due().is_none())
+        self.is_quiet() && self.book().is_some_and(|book| book.inventory.next_due().is_none())
     }
 
     /// The state for a snapshot before unloading; `None` when it would tell nothing new or something waits.

@@ -137,6 +137,7 @@ fn too_many_panics_take_the_event_down_until_an_operator_says_otherwise() {
     stage.at = stage.at.plus_ms(10 * RESTART_WINDOW_MS);
     stage.ask(6, Command::Pause);
     assert!(matches!(stage.replies[&6], Err(AskError::Unavailable(_))));
+    assert!(!stage.sequencer.is_idle(), "unloading would get around the operator");
     stage.feed(Input::Reset);
     stage.settle();
     stage.ask(7, Command::Pause);

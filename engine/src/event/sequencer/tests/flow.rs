@@ -174,5 +174,5 @@ fn after_closing_nothing_is_done_and_callers_are_told_so() {
     stage.feed(Input::Close);
     stage.ask(10, hold(0));
     assert_eq!(stage.replies[&10], Err(AskError::NotApplied));
-    assert!(stage.sequencer.is_idle());
+    assert!(stage.sequencer.is_quiet());
 }
