@@ -98,6 +98,11 @@ impl Database {
         answer.await.unwrap_or_else(|_| Err(Failure::Unknown("the write ended in a panic".to_owned()).into()))
     }
 
+    #[cfg(test)]
+    pub(super) fn writes_queued_count(&self) -> usize {
+        self.writes.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
     /// Runs `work` in a read transaction of its own.
     pub(super) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where

@@ -10,6 +10,8 @@ mod catalogue;
 mod columns;
 mod contacts;
 mod database;
+#[cfg(test)]
+mod database_tests;
 mod failure;
 mod inbox;
 mod jobs;
