@@ -3,7 +3,7 @@
 //! Callers are async and on any runtime; nothing here blocks them. Reads see a consistent state and never wait for the
 //! writer. The threads end, and the file is closed, when the last handle is dropped.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -48,7 +48,7 @@ impl Database {
             let queue = Arc::clone(&read_queue);
             database.start(&format!("{}-read", spec.thread), move || serve_reads(conn, &queue))?;
         }
-        database.start(spec.thread, move || writer::run(spec, &PathBuf::from(&path), conn, write_queue))?;
+        database.start(spec.thread, move || writer::run(spec, &path, conn, write_queue))?;
         Ok(Arc::new(database))
     }
 

@@ -17,9 +17,11 @@ pub(super) struct FolderLock {
 impl FolderLock {
     /// Creates the folder if need be and takes it.
     pub(super) fn take(folder: &Path) -> Result<Self, StoreError> {
-        let cannot = |what: &str, error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::StorageFull => StoreError::Full,
-            _ => StoreError::Unavailable(format!("folder {} cannot be {what}: {error}", folder.display())),
+        let cannot = |what: &str, error: std::io::Error| {
+            if error.kind() == std::io::ErrorKind::StorageFull {
+                return StoreError::Full;
+            }
+            StoreError::Unavailable(format!("folder {} cannot be {what}: {error}", folder.display()))
         };
         std::fs::create_dir_all(folder).map_err(|error| cannot("created", error))?;
         let file = OpenOptions::new()

@@ -5,7 +5,7 @@
 //! is certain. A panic in a write is a bug of that write; it takes its batch with it, not the thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use rusqlite::Connection;
@@ -90,12 +90,7 @@ where
 }
 
 /// The thread's body; ends when all senders are gone.
-pub(super) fn run(
-    spec: &'static FileSpec,
-    path: &PathBuf,
-    conn: Connection,
-    mut queue: mpsc::Receiver<Box<dyn Write>>,
-) {
+pub(super) fn run(spec: &'static FileSpec, path: &Path, conn: Connection, mut queue: mpsc::Receiver<Box<dyn Write>>) {
     let mut conn = Some(conn);
     while let Some(first) = queue.blocking_recv() {
         let mut batch = vec![first];
