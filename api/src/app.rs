@@ -102,7 +102,8 @@ pub fn configure(config: &mut ServiceConfig, state: &AppState) {
 pub fn create_app(
     state: &AppState,
 ) -> App<
-    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>,
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
+    + use<>,
 > {
     App::new().configure(|config| configure(config, state)).wrap(Compress::default()).wrap(from_fn(shell))
 }

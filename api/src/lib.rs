@@ -3,11 +3,14 @@
 pub mod access;
 pub mod app;
 pub mod back_office;
+pub mod cli;
 pub mod config;
 pub mod cookies;
 pub mod desk;
 pub mod extract;
+pub mod house;
 pub mod live;
+pub mod logs;
 pub mod metrics;
 pub mod middleware;
 pub mod pages;

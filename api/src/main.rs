@@ -1,2 +1,9 @@
 //! The server.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    usher::cli::run(usher::cli::Cli::parse())
+}

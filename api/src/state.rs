@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 use usher_engine::checkout::Runner;
 use usher_engine::clock::Clock;
 use usher_engine::event::Registry;
@@ -96,7 +96,7 @@ pub struct Inner {
     /// Renders this process's metrics; absent when something else in the process records them.
     pub prometheus: Option<PrometheusHandle>,
     /// Said by the house when it is about to stop: not ready for more.
-    pub draining: Arc<AtomicBool>,
+    pub draining: watch::Receiver<bool>,
     /// Requests under way.
     pub in_flight: InFlight,
     /// Headers of every response.

@@ -6,8 +6,8 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, HeaderName};
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::MissedTickBehavior;
 use usher_core::EventId;
 
@@ -54,7 +54,7 @@ pub async fn open(state: &AppState, event: EventId, last_seq: Option<u64>) -> Re
     let mut frames = feed.frames.subscribe();
     let heartbeat = state.settings.live.heartbeat.0;
     let first = feed.picture();
-    let stream = unfold(async move |out| {
+    let stream = unfold(state.draining.clone(), async move |out| {
         let _seat = seat;
         out.send(Bytes::from(format!("retry: {RETRY_MS}\n\n"))).await?;
         let mut at = first.seq;
@@ -91,7 +91,7 @@ pub async fn sales(state: &AppState, subject: &Subject, event: EventId) -> Resul
     let first = sales_sheet(state, subject, event).await?;
     let mut views = state.events.subscribe(event).await?;
     let (state, subject) = (state.clone(), subject.clone());
-    let stream = unfold(async move |out| {
+    let stream = unfold(state.draining.clone(), async move |out| {
         let _seat = seat;
         out.send(Bytes::from(format!("retry: {RETRY_MS}\n\n"))).await?;
         out.send(encode("sales", first.version, &serde_json::to_string(&first).unwrap_or_default())).await?;
@@ -129,12 +129,19 @@ impl Out {
     }
 }
 
-/// A stream of what a writer sends. The writer runs beside the stream and ends with it.
+/// A stream of what a writer sends. The writer runs beside the stream and ends with it, or when the server stops.
 fn unfold<F: Future<Output = Result<(), Gone>> + 'static>(
+    mut draining: watch::Receiver<bool>,
     writer: impl FnOnce(Out) -> F,
 ) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
-    let task = actix_web::rt::spawn(writer(Out(sender)));
+    let writing = writer(Out(sender));
+    let task = actix_web::rt::spawn(async move {
+        tokio::select! {
+            _ = writing => {}
+            _ = draining.wait_for(|draining| *draining) => {}
+        }
+    });
     let guard = AbortOnDrop(task.abort_handle());
     futures_util::stream::poll_fn(move |context| {
         let _held = &guard;

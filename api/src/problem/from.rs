@@ -137,3 +137,65 @@ impl From<StoreError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use usher_core::{AreaIdx, OrderState, SeatIdx, TierIdx, UnixMillis};
+
+    use super::*;
+
+    #[test]
+    fn every_rejection_has_a_problem_of_its_own() {
+        let seats = vec![SeatIdx(1)];
+        let all = [
+            Rejection::NotPublished,
+            Rejection::AlreadyPublished,
+            Rejection::EventCancelled,
+            Rejection::NotOnSale,
+            Rejection::Paused,
+            Rejection::Closed,
+            Rejection::WrongPhase,
+            Rejection::NothingAsked,
+            Rejection::UnknownSeat(SeatIdx(1)),
+            Rejection::UnknownArea(AreaIdx(1)),
+            Rejection::UnknownTier(TierIdx(1)),
+            Rejection::UnknownSection,
+            Rejection::DuplicateSeat(SeatIdx(1)),
+            Rejection::BadPrices(TierIdx(1)),
+            Rejection::BadLimits("x"),
+            Rejection::OrderLimit { places_max: 1 },
+            Rejection::BuyerLimit { places_max: 1, has_count: 1 },
+            Rejection::HoldLimit { holds_max: 1 },
+            Rejection::SeatsTaken { seats: seats.clone() },
+            Rejection::NoBlockLeft { seats_left: 1 },
+            Rejection::AreaFull { area: AreaIdx(1), left_count: 1 },
+            Rejection::SeatsInUse { seats: seats.clone() },
+            Rejection::SeatsNotBlocked { seats },
+            Rejection::UnknownHold,
+            Rejection::HoldReleased,
+            Rejection::HoldExpired,
+            Rejection::HoldInCheckout,
+            Rejection::HoldAtCap { expires_at: UnixMillis(1) },
+            Rejection::UnknownOrder,
+            Rejection::OrderState { state: OrderState::Paid },
+            Rejection::BadRefundLine { line: 1 },
+            Rejection::UnknownRefund,
+        ];
+        for rejection in all {
+            assert_eq!(Problem::from(rejection.clone()).kind.code, rejection.code());
+        }
+        for rejection in [Rejection::HoldIdReused, Rejection::OrderIdReused, Rejection::RefundIdReused] {
+            assert_eq!(Problem::from(rejection).kind, &kinds::IDEMPOTENCY_KEY_REUSED);
+        }
+    }
+
+    #[test]
+    fn codes_are_unique_and_statuses_are_errors() {
+        let codes: std::collections::BTreeSet<_> = kinds::ALL.iter().map(|kind| kind.code).collect();
+        assert_eq!(codes.len(), kinds::ALL.len());
+        for kind in kinds::ALL {
+            assert!((400..600).contains(&kind.status), "{}", kind.code);
+            assert!(!kind.advice.is_empty() && !kind.title.is_empty(), "{}", kind.code);
+        }
+    }
+}

@@ -1,7 +1,5 @@
 //! For the machinery around the server.
 
-use std::sync::atomic::Ordering;
-
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::json;
@@ -19,7 +17,7 @@ pub async fn healthz() -> Answer {
 
 /// The server can do its work: the stores answer, and it is not about to stop.
 pub async fn readyz(state: Data<AppState>) -> Answer {
-    if state.draining.load(Ordering::Acquire) {
+    if *state.draining.borrow() {
         return Err(Problem::new(&kinds::UNAVAILABLE, "The server is stopping"));
     }
     state.jobs.counts().await?;

@@ -1,0 +1,130 @@
+//! `usher serve`: bind, open the house, serve until told to stop, stop in order.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
+use usher_engine::clock::Clock;
+
+use super::{From, Outcome};
+use crate::app::create_app;
+use crate::config::{Fault, Settings};
+use crate::house::House;
+use crate::logs;
+use crate::state::AppState;
+
+/// How long an idle connection is kept, and how long a client may take to send a request's head.
+const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(5);
+
+pub(super) fn run(from: &From, listen: Option<SocketAddr>) -> Outcome {
+    let mut layers = from.layers();
+    if let Some(listen) = listen {
+        layers.command_line("server", "listen", &listen.to_string());
+    }
+    let settings = layers.settings()?;
+    logs::start(&settings.log).map_err(|fault| vec![fault])?;
+    serve(settings, async |_| Ok(()))
+}
+
+/// Serves; `ready` runs once requests are answered and before anything is said about it.
+pub(super) fn serve<R, F>(settings: Settings, ready: R) -> Outcome
+where
+    R: FnOnce(AppState) -> F,
+    F: Future<Output = Result<(), Vec<Fault>>>,
+{
+    actix_web::rt::System::new().block_on(async move {
+        // Workers start after the house is open, and find its state here.
+        let shared: Arc<OnceLock<AppState>> = Arc::default();
+        let for_workers = Arc::clone(&shared);
+        let server = &settings.server;
+        let http =
+            HttpServer::new(move || create_app(for_workers.get().expect("the house is open before the server runs")));
+        let http = http
+            .workers(server.workers_count)
+            .max_connections(server.connections_max.div_ceil(server.workers_count).max(1))
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(KEEP_ALIVE)
+            .shutdown_timeout(server.drain.0.as_secs())
+            .disable_signals()
+            .bind(server.listen);
+        let (http, faults) = match http {
+            Ok(http) => (Some(http), Vec::new()),
+            Err(error) => {
+                let what = format!("cannot listen on {}: {error}", server.listen);
+                (None, vec![Fault { key: "server.listen".to_owned(), what }])
+            }
+        };
+        let bound = http.as_ref().and_then(|http| http.addrs().first().copied()).unwrap_or(server.listen);
+        let house = open(settings, bound, faults)?;
+        let Some(http) = http else { return Ok(ExitCode::SUCCESS) };
+        let state = house.state().clone();
+        // Nobody else sets it.
+        let _ = shared.set(state.clone());
+        let server = http.run();
+        let handle = server.handle();
+        let running = actix_web::rt::spawn(server);
+        house.start();
+        tracing::info!(%bound, public_url = state.public_url, "serving");
+        if let Err(faults) = ready(state).await {
+            handle.stop(false).await;
+            house.stop().await;
+            return Err(faults);
+        }
+        wait_and_stop(&house, &handle, running).await;
+        house.stop().await;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Opens the house, even when the address is taken, so that all faults are told at once.
+fn open(settings: Settings, bound: SocketAddr, mut faults: Vec<Fault>) -> Result<House, Vec<Fault>> {
+    match House::open(settings, bound, Clock::system()) {
+        Ok(house) if faults.is_empty() => Ok(house),
+        Ok(_) => Err(faults),
+        Err(others) => {
+            faults.extend(others);
+            Err(faults)
+        }
+    }
+}
+
+async fn wait_and_stop(
+    house: &House,
+    handle: &ServerHandle,
+    running: actix_web::rt::task::JoinHandle<std::io::Result<()>>,
+) {
+    tokio::select! {
+        () = told_to_stop() => {
+            tracing::info!("stopping: requests under way may finish");
+            house.begin_draining();
+            handle.stop(true).await;
+        }
+        ended = running => tracing::error!(?ended, "the server ended by itself"),
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+                return;
+            }
+            Err(error) => tracing::error!(%error, "SIGTERM will not be heard"),
+        }
+    }
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::error!(%error, "no signal will be heard");
+        std::future::pending::<()>().await;
+    }
+}

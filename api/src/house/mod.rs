@@ -1,0 +1,144 @@
+//! The house: opens everything in order, runs what runs in the background, and stops it in order.
+//!
+//! The only place that knows all parts. Stores first, then events, then money, then what follows from facts; stopping
+//! goes the other way. Tasks that outlive a request run on a runtime of the house, not on the threads that serve
+//! requests: a driver's background tasks die with the runtime that made it.
+
+mod money;
+mod parts;
+mod schedule;
+mod stores;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use usher_engine::clock::Clock;
+use usher_engine::jobs::{Workers, WorkersConfig};
+use usher_engine::payments::{InboxProcessor, Reconciler};
+
+use crate::config::{Fault, Settings};
+use crate::state::AppState;
+
+pub use stores::{Stores, folder as data_folder};
+
+use schedule::Schedule;
+
+/// Threads of the house's own runtime: drivers and followers wait more than they work.
+const RUNTIME_THREADS: usize = 2;
+/// How long the house waits for its own tasks when it stops.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// A house with everything open.
+pub struct House {
+    state: AppState,
+    stores: Stores,
+    workers: Workers,
+    inbox: InboxProcessor,
+    reconciler: Reconciler,
+    schedule: Schedule,
+    draining: watch::Sender<bool>,
+    runtime: Option<Runtime>,
+}
+
+impl House {
+    /// Opens everything. `bound` is where the server listens. Call it where an actix system runs.
+    ///
+    /// # Errors
+    /// Everything that cannot be opened.
+    pub fn open(settings: Settings, bound: SocketAddr, clock: Clock) -> Result<Self, Vec<Fault>> {
+        let one = |key: &str, what: String| vec![Fault { key: key.to_owned(), what }];
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(RUNTIME_THREADS)
+            .thread_name("house")
+            .enable_all()
+            .build()
+            .map_err(|error| one("threads", error.to_string()))?;
+        let stores = Stores::open(&settings.stores).map_err(|fault| vec![fault])?;
+        let jobs_config = WorkersConfig {
+            jobs_at_once_max: settings.jobs.at_once_max,
+            lease: settings.jobs.lease.0,
+            ..WorkersConfig::default()
+        };
+        let workers = Workers::new(Arc::clone(&stores.jobs), clock.clone(), jobs_config);
+        let (draining, is_draining) = watch::channel(false);
+        let opened = parts::open(settings, bound, clock, &stores, &workers, runtime.handle(), is_draining)?;
+        Ok(Self {
+            state: opened.state,
+            stores,
+            workers,
+            inbox: opened.inbox,
+            reconciler: opened.reconciler,
+            schedule: opened.schedule,
+            draining,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// What handlers share.
+    #[must_use]
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// The stores.
+    #[must_use]
+    pub fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    /// Starts what runs in the background.
+    pub fn start(&self) {
+        let runtime = &self.state.runtime;
+        let (projector, payer) = (self.state.projector.clone(), self.state.payer.clone());
+        runtime.spawn(async move { projector.run().await });
+        runtime.spawn(async move { payer.run().await });
+        let (inbox, reconciler) = (self.inbox.clone(), self.reconciler.clone());
+        runtime.spawn(async move { inbox.run().await });
+        runtime.spawn(async move { reconciler.run().await });
+        let (workers, back_office) = (self.workers.clone(), self.state.back_office.clone());
+        runtime.spawn(async move {
+            workers
+                .run(move |job| {
+                    let back_office = back_office.clone();
+                    async move { back_office.perform(job).await }
+                })
+                .await;
+        });
+        let (events, schedule, state) = (self.state.events.clone(), self.schedule.clone(), self.state.clone());
+        runtime.spawn(async move { events.run().await });
+        runtime.spawn(async move { schedule.run(&state).await });
+        if let Some(sandbox) = self.state.sandbox.clone() {
+            runtime.spawn(async move { sandbox.run().await });
+        }
+    }
+
+    /// Says that the house is about to stop: it is no longer ready, and live streams end.
+    pub fn begin_draining(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Stops everything, once the server answers nobody any more.
+    pub async fn stop(mut self) {
+        self.begin_draining();
+        // Events first: after this nothing new becomes true. What follows from facts is taken up again at the next start.
+        self.state.events.drain().await;
+        if let Some(runtime) = self.runtime.take() {
+            let stopped = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(STOP_MAX)).await;
+            if let Err(error) = stopped {
+                tracing::error!(%error, "stopping the house's threads");
+            }
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // A runtime must not be dropped where one runs; a house that was not stopped leaves its threads to themselves.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

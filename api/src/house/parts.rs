@@ -1,0 +1,245 @@
+//! Opens the parts of a house and joins them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use usher_engine::adapters::files::outbox::OutboxFolder;
+use usher_engine::adapters::files::tickets::TicketFolder;
+use usher_engine::adapters::smtp::{SmtpConfig, SmtpEncryption, SmtpMailer};
+use usher_engine::checkout::{Runner, RunnerParts};
+use usher_engine::clock::Clock;
+use usher_engine::event::{self, Registry};
+use usher_engine::jobs::Workers;
+use usher_engine::mail::{Mailer, Sender};
+use usher_engine::orders::{Projector, ProjectorParts};
+use usher_engine::payments::{InboxParts, InboxProcessor, Intake, Reconciler, ReconcilerParts};
+use usher_engine::tickets::fonts::Fonts;
+use usher_engine::tickets::printer::{Printer, PrinterConfig};
+
+use super::money::Money;
+use super::schedule::Schedule;
+use super::stores::{Stores, folder};
+use crate::access::passwords::Passwords;
+use crate::access::rate::RateLimit;
+use crate::back_office::{BackOffice, BackOfficeParts};
+use crate::config::{Fault, MailSettings, Settings, SmtpTls};
+use crate::cookies::Cookies;
+use crate::live::Live;
+use crate::metrics;
+use crate::middleware::gate::InFlight;
+use crate::middleware::headers::Dress;
+use crate::plans::PlanCache;
+use crate::state::{AppState, Inner};
+
+/// Who mails of a house without an SMTP server say they are from.
+const OUTBOX_SENDER: &str = "Usher <tickets@usher.invalid>";
+
+/// The joined parts.
+pub(super) struct Opened {
+    pub(super) state: AppState,
+    pub(super) inbox: InboxProcessor,
+    pub(super) reconciler: Reconciler,
+    pub(super) schedule: Schedule,
+}
+
+/// Opens all parts; what can fail is tried first, all of it, so that all faults are told at once.
+pub(super) fn open(
+    settings: Settings,
+    bound: SocketAddr,
+    clock: Clock,
+    stores: &Stores,
+    workers: &Workers,
+    runtime: &Handle,
+    draining: watch::Receiver<bool>,
+) -> Result<Opened, Vec<Fault>> {
+    let public_url = settings.public_url(bound);
+    let secure = public_url.starts_with("https://");
+    let data = folder(&settings.stores);
+    let plans = PlanCache::new(Arc::clone(&stores.catalogue));
+    let mut faults = Vec::new();
+    let cookie_key = gathered(super::money::key(&data.join("keys"), "cookie.key"), &mut faults);
+    let money = cookie_key
+        .and_then(|key| gathered(Money::open(&settings.payments, &data, bound, &key, &clock, runtime), &mut faults));
+    let back_office = open_back_office(&settings, &data, &public_url, stores, &plans, &clock, &mut faults);
+    let projector_parts = |on_orders| ProjectorParts {
+        journal: Arc::clone(&stores.journal),
+        views: Arc::clone(&stores.views),
+        queue: Arc::clone(&stores.jobs),
+        on_orders,
+    };
+    // The projector tells the payment process, which asks events, which tell the projector: one of them comes later.
+    let payer_later: Arc<OnceLock<Runner>> = Arc::default();
+    let (payer_then, workers_then) = (Arc::clone(&payer_later), workers.clone());
+    let projector = Projector::new(projector_parts(Arc::new(move |event, orders| {
+        workers_then.wake();
+        if let Some(payer) = payer_then.get() {
+            orders.iter().for_each(|order| payer.wake(event, *order));
+        }
+    })));
+    let schedule = Schedule::default();
+    let events = gathered(open_events(&settings, &clock, stores, &plans, &projector, &schedule), &mut faults);
+    let (Some(cookie_key), Some(money), Some((back_office, ticket_files)), Some(events)) =
+        (cookie_key, money, back_office, events)
+    else {
+        return Err(faults);
+    };
+    let payer = Runner::new(RunnerParts {
+        desk: super::money::desk(&events),
+        payments: Arc::clone(&stores.payments),
+        views: Arc::clone(&stores.views),
+        gateway: money.gateway.clone(),
+        clock: clock.clone(),
+    });
+    // Set once, right here.
+    let _ = payer_later.set(payer.clone());
+    let bell = Arc::new(Notify::new());
+    let inbox = InboxProcessor::new(InboxParts {
+        inbox: Arc::clone(&stores.inbox),
+        payments: Arc::clone(&stores.payments),
+        gateway: money.gateway.clone(),
+        runner: payer.clone(),
+        clock: clock.clone(),
+        bell: Arc::clone(&bell),
+    });
+    let reconciler = Reconciler::new(ReconcilerParts {
+        runner: payer.clone(),
+        journal: Arc::clone(&stores.journal),
+        catalogue: Arc::clone(&stores.catalogue),
+    });
+    let intake = Intake::new(money.intake.clone(), Arc::clone(&stores.inbox), clock.clone(), bell);
+    let state = AppState::new(Inner {
+        public_url,
+        accounts: Arc::clone(&stores.accounts),
+        catalogue: Arc::clone(&stores.catalogue),
+        views: Arc::clone(&stores.views),
+        contacts: Arc::clone(&stores.contacts),
+        payments: Arc::clone(&stores.payments),
+        inbox: Arc::clone(&stores.inbox),
+        jobs: Arc::clone(&stores.jobs),
+        events,
+        projector,
+        payer,
+        intake,
+        sandbox: money.sandbox,
+        ticket_files,
+        back_office,
+        plans,
+        cookie_key,
+        cookies: Cookies::new(secure),
+        passwords: Passwords::default(),
+        logins: RateLimit::new(settings.accounts.login_burst_max, settings.accounts.login_refill.ms()),
+        runtime: runtime.clone(),
+        live: Live::new(settings.live.streams_max),
+        prometheus: metrics::install(),
+        draining,
+        in_flight: InFlight::new(settings.server.in_flight_max),
+        dress: Dress::new(&settings.payments, secure),
+        clock,
+        settings,
+    });
+    Ok(Opened { state, inbox, reconciler, schedule })
+}
+
+/// The value, or its fault among the others.
+fn gathered<T>(result: Result<T, Fault>, faults: &mut Vec<Fault>) -> Option<T> {
+    result.map_err(|fault| faults.push(fault)).ok()
+}
+
+fn open_events(
+    settings: &Settings,
+    clock: &Clock,
+    stores: &Stores,
+    plans: &PlanCache,
+    projector: &Projector,
+    schedule: &Schedule,
+) -> Result<Registry, Fault> {
+    let (projector, schedule) = (projector.clone(), schedule.clone());
+    let parts = event::Parts {
+        journal: Arc::clone(&stores.journal),
+        plans: plans.for_events(),
+        clock: clock.clone(),
+        rules: event::Rules::default(),
+        on_committed: Arc::new(move |event, seq| {
+            projector.committed(event, seq);
+            schedule.touched(event);
+        }),
+        limits: event::Limits {
+            gate_permits: settings.events.gate_permits_max,
+            idle_ms: settings.events.idle_unload.ms(),
+            arbiters_count: settings.events.threads_count,
+            ..event::Limits::default()
+        },
+    };
+    Registry::new(parts).map_err(|error| Fault { key: "events.threads_count".to_owned(), what: error.to_string() })
+}
+
+type TicketFiles = Arc<dyn usher_engine::tickets::TicketFiles>;
+
+fn open_back_office(
+    settings: &Settings,
+    data: &Path,
+    public_url: &str,
+    stores: &Stores,
+    plans: &PlanCache,
+    clock: &Clock,
+    faults: &mut Vec<Fault>,
+) -> Option<(BackOffice, TicketFiles)> {
+    let fault = |key: &str, what: String| Fault { key: key.to_owned(), what };
+    let fonts = Fonts::load(&settings.tickets.fonts).map_err(|broken| {
+        faults.extend(
+            broken.iter().map(|font| fault("tickets.fonts", format!("{}: {}", font.path.display(), font.reason))),
+        );
+    });
+    let files = TicketFolder::open(&data.join("tickets")).map_err(|error| fault("tickets", error.to_string()));
+    let files = gathered(files, faults);
+    let keys = usher_engine::adapters::files::keys::open_or_create(&data.join("keys"));
+    let keys = gathered(keys.map_err(|error| fault("keys", error.to_string())), faults);
+    let mailer = gathered(open_mailer(&settings.mail, data), faults);
+    let config = PrinterConfig { threads_count: settings.tickets.threads_count, ..PrinterConfig::default() };
+    let printer = Printer::start(Arc::new(fonts.ok()?), config);
+    let printer = gathered(printer.map_err(|error| fault("tickets.threads_count", error.to_string())), faults);
+    let files: TicketFiles = Arc::new(files?);
+    let (mailer, sender) = mailer?;
+    let office = BackOffice::new(BackOfficeParts {
+        catalogue: Arc::clone(&stores.catalogue),
+        views: Arc::clone(&stores.views),
+        contacts: Arc::clone(&stores.contacts),
+        ticket_files: Arc::clone(&files),
+        plans: plans.clone(),
+        keys: Arc::new(keys?),
+        printer: printer?,
+        mailer,
+        sender,
+        public_url: public_url.to_owned(),
+        clock: clock.clone(),
+    });
+    Some((office, files))
+}
+
+fn open_mailer(settings: &MailSettings, data: &Path) -> Result<(Arc<dyn Mailer>, Sender), Fault> {
+    let fault = |what: String| Fault { key: "mail".to_owned(), what };
+    match settings {
+        MailSettings::Outbox => {
+            let outbox = OutboxFolder::open(&data.join("outbox")).map_err(|error| fault(error.to_string()))?;
+            let sender = Sender::parse(OUTBOX_SENDER).map_err(|error| fault(error.to_string()))?;
+            Ok((Arc::new(outbox), sender))
+        }
+        MailSettings::Smtp { host, port, tls, username, password, from } => {
+            let encryption = match tls {
+                SmtpTls::StartTls => SmtpEncryption::StartTls,
+                SmtpTls::Tls => SmtpEncryption::Tls,
+                SmtpTls::None => SmtpEncryption::None,
+            };
+            let credentials = username
+                .clone()
+                .map(|name| (name, password.as_ref().map_or_else(String::new, |secret| secret.reveal().to_owned())));
+            let config = SmtpConfig { host: host.clone(), port: *port, encryption, credentials };
+            let mailer = SmtpMailer::new(config).map_err(|error| fault(error.to_string()))?;
+            let sender = Sender::parse(from).map_err(|error| fault(error.to_string()))?;
+            Ok((Arc::new(mailer), sender))
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The schedule: opens and closes sales at their times, and copies to the catalogue how events stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use usher_core::{Command, EventId};
+use usher_engine::catalogue::{EventRecord, EventState};
+use usher_engine::event::AskError;
+
+use crate::desk::organizer::state_of;
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Events looked at in one round.
+const EVENTS_PER_ROUND_MAX: u32 = 100;
+/// Events whose state is remembered, to write it only when it changes.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Schedule {
+    touched: Arc<Mutex<BTreeSet<EventId>>>,
+}
+
+impl Schedule {
+    /// Says that something became true of an event. Never waits.
+    pub(super) fn touched(&self, event: EventId) {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).insert(event);
+    }
+
+    /// Runs until the future is dropped.
+    pub(super) async fn run(&self, state: &AppState) {
+        let mut known = BTreeMap::new();
+        let mut round = tokio::time::interval(state.settings.events.schedule_every.0);
+        loop {
+            round.tick().await;
+            if let Err(problem) = open_and_close(state).await {
+                tracing::warn!(%problem, "opening and closing sales");
+            }
+            let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
+            for event in touched {
+                if let Err(problem) = copy(state, event, &mut known).await {
+                    tracing::warn!(%problem, %event, "copying how an event stands");
+                    self.touched(event);
+                }
+            }
+        }
+    }
+}
+
+async fn open_and_close(state: &AppState) -> Result<(), Problem> {
+    let now = state.clock.now();
+    for record in state.catalogue.due(now, EVENTS_PER_ROUND_MAX).await? {
+        let Some(command) = due_command(&record) else { continue };
+        match state.events.ask(record.id, command).await {
+            // A *no* says that it happened already; the copy below makes the catalogue say so too.
+            Ok(_) | Err(AskError::Rejected(_)) => {}
+            Err(error) => {
+                tracing::warn!(%error, event = %record.id, "a sale's time has come");
+                continue;
+            }
+        }
+        let view = state.events.view(record.id).await?;
+        state.catalogue.set_state(record.id, state_of(view.phase, view.counts)).await?;
+    }
+    Ok(())
+}
+
+fn due_command(record: &EventRecord) -> Option<Command> {
+    match record.state {
+        EventState::Announced => Some(Command::Open),
+        EventState::OnSale | EventState::Paused | EventState::SoldOut => Some(Command::Close),
+        EventState::Draft | EventState::Closed | EventState::Cancelled => None,
+    }
+}
+
+async fn copy(state: &AppState, event: EventId, known: &mut BTreeMap<EventId, EventState>) -> Result<(), Problem> {
+    let view = state.events.view(event).await?;
+    let now = state_of(view.phase, view.counts);
+    if known.get(&event) != Some(&now) {
+        state.catalogue.set_state(event, now).await?;
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(event, now);
+    }
+    Ok(())
+}

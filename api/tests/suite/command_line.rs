@@ -1,0 +1,60 @@
+//! The program as an operator runs it.
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+fn usher(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
+    command.args(arguments).env_clear();
+    command
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn bad_settings_are_told_all_at_once_with_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("usher.toml");
+    std::fs::write(&file, "[server]\nworkers_count = 0\ndeadline = 'soon'\n[maill]\nkind = 'smtp'\n").unwrap();
+    for arguments in [["config", "check"].as_slice(), &["config", "print"], &["serve"], &["migrate"]] {
+        let output = usher(arguments).arg("--config").arg(&file).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", errors(&output));
+        for key in ["server.workers_count", "server.deadline", "maill.kind"] {
+            assert!(errors(&output).contains(key), "{arguments:?}: {}", errors(&output));
+        }
+    }
+    let output = usher(&["config", "check", "--config", "/no/such/file"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_taken_port_and_an_unusable_folder_are_both_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_the_way = folder.path().join("a-file");
+    std::fs::write(&in_the_way, "").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let output = usher(&["demo", "--listen", &listen, "--data"]).arg(in_the_way.join("data")).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
+    let lines: Vec<String> = errors(&output).lines().map(str::to_owned).collect();
+    assert!(lines.iter().any(|line| line.contains("server.listen") && line.contains(&listen)), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("stores.folder")), "{lines:?}");
+}
+
+#[test]
+fn settings_print_as_they_take_effect_and_secrets_do_not() {
+    let output = usher(&["config", "print"])
+        .env("USHER__PAYMENTS__KIND", "stripe")
+        .env("USHER__PAYMENTS__SECRET_KEY", "sk_test_hush")
+        .env("USHER__PAYMENTS__PUBLISHABLE_KEY", "pk_test_1")
+        .env("USHER__PAYMENTS__WEBHOOK_SECRETS", "[\"whsec_hush\"]")
+        .env("USHER__SERVER__DEADLINE", "90s")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert!(printed.contains("deadline = \"90s\""), "{printed}");
+    assert!(printed.contains("(secret)") && !printed.contains("hush"), "{printed}");
+}

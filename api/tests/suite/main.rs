@@ -1,0 +1,10 @@
+//! The server as its clients meet it: the production application on a free port, with everything embedded.
+
+mod buying;
+mod command_line;
+mod editing;
+mod limits;
+mod live;
+mod routes;
+mod schedule;
+mod support;

@@ -1,0 +1,174 @@
+//! Every route against every role.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use usher::access::Access::{self, Admin, Anyone, Buyer, Organizer, Signed};
+use usher::app::routes;
+use usher_engine::accounts::Role;
+
+use crate::support::TestHouse;
+
+/// What each route asks of its sender. A route that is not here, or says something else, fails.
+#[rustfmt::skip]
+const EXPECTED: &[(&str, &str, Access)] = &[
+    ("GET", "/api/v1/events", Anyone),
+    ("GET", "/api/v1/events/{event}", Anyone),
+    ("GET", "/api/v1/events/{event}/seat-map", Anyone),
+    ("GET", "/api/v1/events/{event}/availability", Anyone),
+    ("GET", "/api/v1/events/{event}/live", Anyone),
+    ("POST", "/api/v1/buyers", Anyone),
+    ("POST", "/api/v1/events/{event}/holds", Buyer),
+    ("GET", "/api/v1/events/{event}/holds/{hold}", Buyer),
+    ("POST", "/api/v1/events/{event}/holds/{hold}/extend", Buyer),
+    ("DELETE", "/api/v1/events/{event}/holds/{hold}", Buyer),
+    ("POST", "/api/v1/events/{event}/holds/{hold}/checkout", Buyer),
+    ("GET", "/api/v1/me/orders", Buyer),
+    ("GET", "/api/v1/orders/{order}", Anyone),
+    ("POST", "/api/v1/orders/{order}/cancel", Anyone),
+    ("GET", "/api/v1/orders/{order}/tickets", Anyone),
+    ("GET", "/api/v1/orders/{order}/tickets/{ticket}", Anyone),
+    ("GET", "/api/v1/orders/{order}/tickets.pdf", Anyone),
+    ("POST", "/api/v1/accounts", Anyone),
+    ("POST", "/api/v1/sessions", Anyone),
+    ("DELETE", "/api/v1/sessions/current", Organizer),
+    ("GET", "/api/v1/api-keys", Organizer),
+    ("POST", "/api/v1/api-keys", Organizer),
+    ("DELETE", "/api/v1/api-keys/{key}", Organizer),
+    ("GET", "/api/v1/organizer/events", Organizer),
+    ("POST", "/api/v1/organizer/events", Organizer),
+    ("GET", "/api/v1/organizer/events/{event}", Organizer),
+    ("PATCH", "/api/v1/organizer/events/{event}", Organizer),
+    ("DELETE", "/api/v1/organizer/events/{event}", Organizer),
+    ("PUT", "/api/v1/organizer/events/{event}/seating-plan", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/seating-plan/generate", Organizer),
+    ("PUT", "/api/v1/organizer/events/{event}/prices", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/publish", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/open", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/pause", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/resume", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/close", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/cancel", Organizer),
+    ("GET", "/api/v1/organizer/events/{event}/seats", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/seats/block", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/seats/unblock", Organizer),
+    ("GET", "/api/v1/organizer/events/{event}/sales", Organizer),
+    ("GET", "/api/v1/organizer/events/{event}/live", Organizer),
+    ("GET", "/api/v1/organizer/events/{event}/orders", Organizer),
+    ("POST", "/api/v1/organizer/events/{event}/orders/{order}/refunds", Organizer),
+    ("GET", "/api/v1/admin/jobs", Admin),
+    ("POST", "/api/v1/admin/jobs/{job}/replay", Admin),
+    ("GET", "/api/v1/admin/webhooks", Admin),
+    ("POST", "/api/v1/admin/webhooks/{webhook}/replay", Admin),
+    ("POST", "/webhooks/stripe", Signed),
+    ("GET", "/healthz", Anyone),
+    ("GET", "/readyz", Anyone),
+    ("GET", "/metrics", Anyone),
+    ("GET", "/keys/tickets.json", Anyone),
+    ("GET", "/openapi.json", Anyone),
+    ("GET", "/docs", Anyone),
+    ("GET", "/docs/style.css", Anyone),
+    ("GET", "/problems", Anyone),
+    ("GET", "/problems/{code}", Anyone),
+];
+
+/// Routes of the pages, which answer browsers: what they ask is told by their own table.
+fn is_page(path: &str) -> bool {
+    let others =
+        ["/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/keys/", "/openapi.json", "/docs", "/problems"];
+    !others.iter().any(|prefix| path.starts_with(prefix))
+}
+
+#[test]
+fn every_route_is_declared_here_with_what_it_asks() {
+    let table = routes();
+    let entries = table.entries().iter().filter(|entry| !is_page(entry.path));
+    let declared: BTreeSet<_> = entries.map(|entry| (entry.method.as_str(), entry.path, entry.access)).collect();
+    let expected: BTreeSet<_> = EXPECTED.iter().copied().collect();
+    let undeclared: Vec<_> = declared.difference(&expected).collect();
+    let missing: Vec<_> = expected.difference(&declared).collect();
+    assert!(undeclared.is_empty() && missing.is_empty(), "undeclared: {undeclared:?}\nmissing: {missing:?}");
+}
+
+/// Puts ids that name nothing in the place of parameters.
+fn with_ids(path: &str, event: &str, order: &str) -> String {
+    let fresh = |prefix: &str| format!("{prefix}_{:032x}", usher_engine::ids::fresh());
+    path.replace("{event}", event)
+        .replace("{order}", order)
+        .replace("{hold}", &fresh("hld"))
+        .replace("{ticket}", &fresh("tkt"))
+        .replace("{key}", &fresh("key"))
+        .replace("{job}", "print:1")
+        .replace("{webhook}", "evt_1")
+        .replace("{code}", "not_found")
+}
+
+#[actix_web::test]
+async fn no_route_answers_a_role_that_it_is_not_for() {
+    let house = TestHouse::start().await;
+    let buyer = house.buyer().await;
+    let organizer = house.organizer().await;
+    let admin = house.account("admin@example.org", Role::Admin).await;
+    let roles = [("nobody", None), ("buyer", Some(&buyer)), ("organizer", Some(&organizer)), ("admin", Some(&admin))];
+    for (method, path, access) in EXPECTED {
+        for (role, token) in roles {
+            let fresh = |prefix: &str| format!("{prefix}_{:032x}", usher_engine::ids::fresh());
+            let path = with_ids(path, &fresh("evt"), &fresh("ord"));
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let request = house.request(method.clone(), &path, token.map(String::as_str));
+            let status = request.header("Idempotency-Key", "walk-key-1").send().await.unwrap().status();
+            let refused = match (access, role) {
+                (Anyone | Signed, _) | (Buyer, "buyer") | (Organizer, "organizer" | "admin") | (Admin, "admin") => None,
+                (Admin, "organizer") => Some(StatusCode::FORBIDDEN),
+                (Buyer | Organizer | Admin, _) => Some(StatusCode::UNAUTHORIZED),
+            };
+            let told_off = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
+            match refused {
+                Some(expected) => assert_eq!(status, expected, "{method} {path} as {role}"),
+                None => assert!(!told_off, "{method} {path} as {role}: {status}"),
+            }
+            assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{method} {path} as {role}");
+        }
+    }
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn what_is_somebody_elses_is_not_found_on_any_route() {
+    let house = TestHouse::start().await;
+    let organizer = house.organizer().await;
+    let other = house.account("other@example.org", Role::Organizer).await;
+    let (buyer, stranger) = (house.buyer().await, house.buyer().await);
+    let event = house.event_on_sale(&organizer, 1_000).await;
+    let (_, hold) = house.hold(&event, &buyer, "hold-key-1", json!([{"kind": "best", "quantity": 1}])).await;
+    let hold = hold["hold"].as_str().unwrap();
+    let (_, order) = house.checkout(&event, hold, &buyer, "order-key-1").await;
+    let order = order["order"].as_str().unwrap();
+    for (method, path, access) in EXPECTED {
+        let token = match access {
+            Organizer if path.contains("{event}") => &other,
+            Anyone if path.contains("{order}") => &stranger,
+            Buyer if path.contains("{hold}") => &stranger,
+            Anyone | Buyer | Organizer | Admin | Signed => continue,
+        };
+        let path = with_ids(&path.replace("{hold}", hold), &event, order);
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let body = body_for(&path);
+        let headers = [("Idempotency-Key", "walk-key-1"), ("If-Match", "\"1\"")];
+        let (status, answer) = house.call_with(method.clone(), &path, Some(token), Some(body), &headers).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}: {answer}");
+    }
+    house.stop().await;
+}
+
+/// A body that the route can read, so that it gets as far as looking whose the thing is.
+fn body_for(path: &str) -> serde_json::Value {
+    match path.rsplit('/').next() {
+        Some("checkout") => json!({"name": "Eve", "email": "eve@example.org"}),
+        Some("prices") => json!({"prices": []}),
+        Some("generate") => json!({"template": "club", "name": "C", "standing_count": 1}),
+        Some("block" | "unblock") => json!({"seats": [0]}),
+        Some(_) | None => json!({}),
+    }
+}

@@ -1,0 +1,48 @@
+//! Sales open and close by themselves, and the catalogue shows how they stand.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+use usher_core::UnixMillis;
+use usher_engine::clock::Clock;
+
+use crate::support::TestHouse;
+
+#[actix_web::test]
+async fn a_sale_opens_and_closes_at_its_times() {
+    let clock = Clock::manual(UnixMillis(1_900_000_000_000));
+    let house = TestHouse::start_in(tempfile::tempdir().unwrap(), clock.clone(), |_| {}).await;
+    let key = house.organizer().await;
+    let event = house.draft(&key, 1_000).await;
+    let path = format!("/api/v1/organizer/events/{event}");
+    let (_, sheet) = house.call(Method::GET, &path, Some(&key), None).await;
+    let tag = sheet["revision"].to_string();
+    let times = json!({"opens_at": "2030-03-17T18:00:00Z", "closes_at": "2030-03-17T19:00:00Z"});
+    house.call_with(Method::PATCH, &path, Some(&key), Some(times), &[("If-Match", &tag)]).await;
+    house.call(Method::POST, &format!("{path}/publish"), Some(&key), None).await;
+    let (_, sheet) = house.call(Method::GET, &path, Some(&key), None).await;
+    assert_eq!(sheet["state"], "announced");
+    // The manual clock stands at 17:46:40 UTC.
+    clock.advance(Duration::from_secs(14 * 60));
+    house.until(&path, Some(&key), |sheet| sheet["state"] == "on_sale").await;
+    clock.advance(Duration::from_secs(3_600));
+    house.until(&path, Some(&key), |sheet| sheet["state"] == "closed").await;
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn an_event_with_nothing_left_is_sold_out_until_a_place_returns() {
+    let house = TestHouse::start().await;
+    let key = house.organizer().await;
+    let event = house.event_on_sale(&key, 0).await;
+    let path = format!("/api/v1/organizer/events/{event}");
+    let (_, sheet) = house.call(Method::GET, &path, Some(&key), None).await;
+    let seats: Vec<u64> = (0..sheet["capacity_count"].as_u64().unwrap()).collect();
+    let block = Some(json!({"seats": seats}));
+    house.call(Method::POST, &format!("{path}/seats/block"), Some(&key), block).await;
+    house.until(&path, Some(&key), |sheet| sheet["state"] == "sold_out").await;
+    house.call(Method::POST, &format!("{path}/seats/unblock"), Some(&key), Some(json!({"seats": [0]}))).await;
+    house.until(&path, Some(&key), |sheet| sheet["state"] == "on_sale").await;
+    house.stop().await;
+}
