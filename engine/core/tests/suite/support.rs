@@ -170,14 +170,14 @@ pub(crate) fn apply(inventory: &mut Inventory, at: UnixMillis, command: &Command
 
 /// The variant's name and, for orders that came to nothing or were taken again, why.
 fn name(fact: &Fact) -> String {
-    match fact {
-        Fact::OrderCancelled { reason, .. } => format!("OrderCancelled:{reason:?}"),
-        Fact::OrderConfirmed { retaken: true, .. } => "OrderConfirmed:retaken".to_owned(),
-        other => {
-            let text = format!("{other:?}");
-            text.split([' ', '{']).next().unwrap_or_default().to_owned()
-        }
+    if let Fact::OrderCancelled { reason, .. } = fact {
+        return format!("OrderCancelled:{reason:?}");
     }
+    if let Fact::OrderConfirmed { retaken: true, .. } = fact {
+        return "OrderConfirmed:retaken".to_owned();
+    }
+    let text = format!("{fact:?}");
+    text.split([' ', '{']).next().unwrap_or_default().to_owned()
 }
 
 /// `mm:ss` since the start.

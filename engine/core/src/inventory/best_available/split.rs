@@ -98,7 +98,7 @@ impl<'a> Pieces<'a> {
         let first = satisfying.min_by_key(|block| self.field.guide.block_cost(block.start, count))?;
         let center = self.at(SeatIdx(first.start + count / 2));
         let mut left_count = quantity - count;
-        let mut seats: Vec<SeatIdx> = first.clone().map(SeatIdx).collect();
+        let mut seats: Vec<SeatIdx> = first.map(SeatIdx).collect();
         let mut others: Vec<(u64, &Range<u32>)> = Vec::new();
         if left_count > 0 {
             let others_of = runs.iter().filter(|run| *run != anchor);

@@ -41,18 +41,15 @@ impl Ties {
         }
     }
 
-    /// The first seat of one of the cheapest blocks: the seed says which.
+    /// The first seat of one of the cheapest blocks: the seed says which, seed 0 the cheapest.
     pub(super) fn pick(&self, seed: u64) -> Option<u32> {
-        let mut near = [0_u32; TIES_MAX];
-        let mut near_count = 0;
-        for (cost, first) in &self.kept[..self.kept_count] {
-            if self.would_keep(*cost) {
-                near[near_count] = *first;
-                near_count += 1;
-            }
-        }
+        let mut near = self.kept;
+        let near = &mut near[..self.kept_count];
+        near.sort_unstable();
+        let near = &near[..near.partition_point(|(cost, _)| self.would_keep(*cost))];
         // Seeds may be counters or times: spread them before the division.
         let spread = (seed ^ (seed >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-        (near_count > 0).then(|| near[usize::try_from(spread).expect("31 bits") % near_count])
+        let chosen = usize::try_from(spread).expect("31 bits").checked_rem(near.len())?;
+        Some(near[chosen].1)
     }
 }
