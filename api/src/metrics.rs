@@ -42,6 +42,7 @@ pub fn install() -> Option<PrometheusHandle> {
     describe_counter!(LIVE_REFUSED, "Live streams refused");
     describe_counter!(LOGINS, "Logins tried");
     describe_gauge!(JOBS, "Jobs by state");
+    usher_engine::adapters::sqlite::describe();
     usher_engine::jobs::describe();
     usher_engine::orders::describe();
     Some(handle)

@@ -12,6 +12,7 @@ mod journal_conformance;
 mod journal_samples;
 mod orders_conformance;
 mod payments_conformance;
+mod snapshot_samples;
 mod sqlite_journal;
 mod sqlite_stores;
 mod sqlite_stress;
