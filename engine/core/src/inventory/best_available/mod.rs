@@ -93,7 +93,7 @@ fn offer_row(field: &Field<'_>, row: &Row, quantity: u32, tidy: &mut Ties, any: 
                     continue;
                 }
                 let candidate = Some((field.guide.block_cost(first, quantity), first));
-                let leaves_one = first - open.start == 1 || open.end - block.end == 1;
+                let leaves_one = split::leaves_one(&open, &block);
                 if (!leaves_one || field.ignores_orphans()) && (best_tidy.is_none() || candidate < best_tidy) {
                     best_tidy = candidate;
                 }

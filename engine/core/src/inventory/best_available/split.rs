@@ -95,7 +95,8 @@ impl<'a> Pieces<'a> {
     fn choose_around(&self, anchor: &Range<u32>, runs: &[Range<u32>], quantity: u32) -> Option<Choice> {
         let count = self.piece(anchor, quantity)?;
         let satisfying = blocks(anchor, count).filter(|block| self.field.satisfies(block));
-        let first = satisfying.min_by_key(|block| self.field.guide.block_cost(block.start, count))?;
+        let first = satisfying
+            .min_by_key(|block| (leaves_one(anchor, block), self.field.guide.block_cost(block.start, count)))?;
         let center = self.at(SeatIdx(first.start + count / 2));
         let mut left_count = quantity - count;
         let mut seats: Vec<SeatIdx> = first.map(SeatIdx).collect();
@@ -107,7 +108,8 @@ impl<'a> Pieces<'a> {
         }
         for (_, run) in others {
             let Some(count) = self.piece(run, left_count) else { continue };
-            let block = blocks(run, count).min_by_key(|block| self.distance(block, center))?;
+            let block =
+                blocks(run, count).min_by_key(|block| (leaves_one(run, block), self.distance(block, center)))?;
             seats.extend(block.map(SeatIdx));
             left_count -= count;
             if left_count == 0 {
@@ -145,4 +147,9 @@ impl<'a> Pieces<'a> {
 /// All blocks of `count` neighbours in a run.
 fn blocks(run: &Range<u32>, count: u32) -> impl Iterator<Item = Range<u32>> + use<> {
     (run.start..=run.end - count).map(move |first| first..first + count)
+}
+
+/// Whether a single seat of the run is left beside the block.
+pub(super) fn leaves_one(run: &Range<u32>, block: &Range<u32>) -> bool {
+    block.start - run.start == 1 || run.end - block.end == 1
 }
