@@ -119,7 +119,7 @@ fn without_a_whole_block_nobody_sits_alone() {
     expect(&[&["xx..xx", "xx..xx", "......"]], best(8), &[&["xx..xx", "xx##xx", "######"]]);
     expect(&[&["xx..x", "xx..x"]], best(4), &[&["xx##x", "xx##x"]]);
     // Three and two, not four and one.
-    expect(&[&["....x", "..xxx"]], best(5), &[&["###.x", "##xxx"]]);
+    expect(&[&["....x", "..xxx"]], best(5), &[&[".###x", "##xxx"]]);
 }
 
 #[test]
