@@ -24,6 +24,7 @@ use crate::state::AppState;
 
 pub use stores::{Stores, folder as data_folder};
 
+use parts::PayerLater;
 use schedule::Schedule;
 
 /// Threads of the house's own runtime: drivers and followers wait more than they work.
@@ -39,8 +40,9 @@ pub struct House {
     inbox: InboxProcessor,
     reconciler: Reconciler,
     schedule: Schedule,
+    payer_later: PayerLater,
     draining: watch::Sender<bool>,
-    runtime: Option<Runtime>,
+    runtime: OwnRuntime,
 }
 
 impl House {
@@ -50,11 +52,12 @@ impl House {
     /// Everything that cannot be opened.
     pub fn open(settings: Settings, bound: SocketAddr, clock: Clock) -> Result<Self, Vec<Fault>> {
         let one = |key: &str, what: String| vec![Fault { key: key.to_owned(), what }];
-        let runtime = Builder::new_multi_thread()
+        let threads = Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("house")
             .enable_all()
             .build()
+            .map(|runtime| OwnRuntime(Some(runtime)))
             .map_err(|error| one("threads", error.to_string()))?;
         let stores = Stores::open(&settings.stores).map_err(|fault| vec![fault])?;
         let jobs_config = WorkersConfig {
@@ -64,7 +67,8 @@ impl House {
         };
         let workers = Workers::new(Arc::clone(&stores.jobs), clock.clone(), jobs_config);
         let (draining, is_draining) = watch::channel(false);
-        let opened = parts::open(settings, bound, clock, &stores, &workers, runtime.handle(), is_draining)?;
+        let handle = threads.0.as_ref().map(|runtime| runtime.handle().clone()).expect("it was just made");
+        let opened = parts::open(settings, bound, clock, &stores, &workers, &handle, is_draining)?;
         Ok(Self {
             state: opened.state,
             stores,
@@ -72,8 +76,9 @@ impl House {
             inbox: opened.inbox,
             reconciler: opened.reconciler,
             schedule: opened.schedule,
+            payer_later: opened.payer_later,
             draining,
-            runtime: Some(runtime),
+            runtime: threads,
         })
     }
 
@@ -125,7 +130,7 @@ impl House {
         self.begin_draining();
         // Events first: after this nothing new becomes true. What follows from facts is taken up again at the next start.
         self.state.events.drain().await;
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.runtime.0.take() {
             let stopped = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(STOP_MAX)).await;
             if let Err(error) = stopped {
                 tracing::error!(%error, "stopping the house's threads");
@@ -136,8 +141,17 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        // A runtime must not be dropped where one runs; a house that was not stopped leaves its threads to themselves.
-        if let Some(runtime) = self.runtime.take() {
+        self.payer_later.set(None);
+    }
+}
+
+/// The house's threads, which must not be waited for where others run: a house that was not stopped, or never opened,
+/// leaves them to themselves.
+struct OwnRuntime(Option<Runtime>);
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -43,6 +43,22 @@ pub(super) struct Opened {
     pub(super) inbox: InboxProcessor,
     pub(super) reconciler: Reconciler,
     pub(super) schedule: Schedule,
+    pub(super) payer_later: PayerLater,
+}
+
+/// The payment process, for who is made before it. Emptied when the house stops: the parts hold each other in a ring,
+/// and files would stay open.
+#[derive(Clone, Default)]
+pub(super) struct PayerLater(Arc<Mutex<Option<Runner>>>);
+
+impl PayerLater {
+    pub(super) fn set(&self, payer: Option<Runner>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = payer;
+    }
+
+    fn get(&self) -> Option<Runner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Opens all parts; what can fail is tried first, all of it, so that all faults are told at once.
@@ -71,8 +87,8 @@ pub(super) fn open(
         on_orders,
     };
     // The projector tells the payment process, which asks events, which tell the projector: one of them comes later.
-    let payer_later: Arc<OnceLock<Runner>> = Arc::default();
-    let (payer_then, workers_then) = (Arc::clone(&payer_later), workers.clone());
+    let payer_later = PayerLater::default();
+    let (payer_then, workers_then) = (payer_later.clone(), workers.clone());
     let projector = Projector::new(projector_parts(Arc::new(move |event, orders| {
         workers_then.wake();
         if let Some(payer) = payer_then.get() {
@@ -93,8 +109,7 @@ pub(super) fn open(
         gateway: money.gateway.clone(),
         clock: clock.clone(),
     });
-    // Set once, right here.
-    let _ = payer_later.set(payer.clone());
+    payer_later.set(Some(payer.clone()));
     let bell = Arc::new(Notify::new());
     let inbox = InboxProcessor::new(InboxParts {
         inbox: Arc::clone(&stores.inbox),
@@ -140,7 +155,7 @@ pub(super) fn open(
         clock,
         settings,
     });
-    Ok(Opened { state, inbox, reconciler, schedule })
+    Ok(Opened { state, inbox, reconciler, schedule, payer_later })
 }
 
 /// The value, or its fault among the others.

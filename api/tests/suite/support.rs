@@ -25,6 +25,7 @@ pub(crate) struct TestHouse {
     pub(crate) url: String,
     pub(crate) http: Client,
     handle: ServerHandle,
+    running: actix_web::rt::task::JoinHandle<std::io::Result<()>>,
     pub(crate) folder: TempDir,
 }
 
@@ -51,15 +52,18 @@ impl TestHouse {
         let server = HttpServer::new(move || create_app(&state)).workers(1).disable_signals().listen(listener).unwrap();
         let server = server.run();
         let handle = server.handle();
-        actix_web::rt::spawn(server);
+        let running = actix_web::rt::spawn(server);
         house.start();
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { house: Some(house), url: format!("http://{bound}"), http, handle, folder }
+        Self { house: Some(house), url: format!("http://{bound}"), http, handle, running, folder }
     }
 
     /// Stops everything in order and gives the folder back.
     pub(crate) async fn stop(mut self) -> TempDir {
+        self.house.as_ref().unwrap().begin_draining();
         self.handle.stop(true).await;
+        // The workers hold the stores until they have ended.
+        (&mut self.running).await.unwrap().unwrap();
         if let Some(house) = self.house.take() {
             house.stop().await;
         }
