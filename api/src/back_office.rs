@@ -14,7 +14,7 @@ use usher_engine::mail::{MailError, Mailer, Occasion, OrderLetter, Sender};
 use usher_engine::orders::{Contact, Contacts, OrderRecord, Views};
 use usher_engine::store::StoreError;
 use usher_engine::tickets::printer::{PrintJob, Printer};
-use usher_engine::tickets::render::{PlaceLabels, RenderError, TicketPage};
+use usher_engine::tickets::render::{PlaceLabels, TicketPage};
 use usher_engine::tickets::{SigningKeys, TicketFiles};
 
 use crate::access::OrderAccess;
@@ -103,11 +103,9 @@ impl BackOffice {
         let rendered = self.0.printer.render(PrintJob { pages, made_at: self.0.clock.now() }).await;
         rendered.map_err(|error| {
             tracing::warn!(%error, order = %order.order, "order document");
-            match error {
-                RenderError::Busy => Problem::of(&kinds::BUSY).retry_after_ms(1_000),
-                _ if error.is_passing() => Problem::of(&kinds::UNAVAILABLE).retry_after_ms(1_000),
-                _ => Problem::of(&kinds::TICKETS_IN_PREPARATION).retry_after_ms(60_000),
-            }
+            // What cannot be printed will not be printed by asking again; the order's job tells the operator.
+            let retry_after_ms = if error.is_passing() { 1_000 } else { 60_000 };
+            Problem::of(&kinds::TICKETS_IN_PREPARATION).retry_after_ms(retry_after_ms)
         })
     }
 

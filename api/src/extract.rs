@@ -29,6 +29,7 @@ pub fn configure(config: &mut ServiceConfig, server: &ServerSettings) {
     config.app_data(json).app_data(query).app_data(path).app_data(PayloadConfig::new(body_max));
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "actix may add variants")]
 fn json_problem(error: &JsonPayloadError) -> Problem {
     match error {
         JsonPayloadError::OverflowKnownLength { limit, .. } | JsonPayloadError::Overflow { limit } => {

@@ -16,7 +16,7 @@ pub mod middleware;
 pub mod pages;
 pub mod plans;
 pub mod problem;
-pub mod routes;
+mod routes;
 pub mod sandbox;
 pub mod state;
 pub mod table;

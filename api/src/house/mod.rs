@@ -57,8 +57,9 @@ impl House {
             .thread_name("house")
             .enable_all()
             .build()
-            .map(|runtime| OwnRuntime(Some(runtime)))
             .map_err(|error| one("threads", error.to_string()))?;
+        let handle = threads.handle().clone();
+        let threads = OwnRuntime(Some(threads));
         let stores = Stores::open(&settings.stores).map_err(|fault| vec![fault])?;
         let jobs_config = WorkersConfig {
             jobs_at_once_max: settings.jobs.at_once_max,
@@ -67,7 +68,6 @@ impl House {
         };
         let workers = Workers::new(Arc::clone(&stores.jobs), clock.clone(), jobs_config);
         let (draining, is_draining) = watch::channel(false);
-        let handle = threads.0.as_ref().map(|runtime| runtime.handle().clone()).expect("it was just made");
         let opened = parts::open(settings, bound, clock, &stores, &workers, &handle, is_draining)?;
         Ok(Self {
             state: opened.state,

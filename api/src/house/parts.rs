@@ -102,29 +102,8 @@ pub(super) fn open(
     else {
         return Err(faults);
     };
-    let payer = Runner::new(RunnerParts {
-        desk: super::money::desk(&events),
-        payments: Arc::clone(&stores.payments),
-        views: Arc::clone(&stores.views),
-        gateway: money.gateway.clone(),
-        clock: clock.clone(),
-    });
-    payer_later.set(Some(payer.clone()));
-    let bell = Arc::new(Notify::new());
-    let inbox = InboxProcessor::new(InboxParts {
-        inbox: Arc::clone(&stores.inbox),
-        payments: Arc::clone(&stores.payments),
-        gateway: money.gateway.clone(),
-        runner: payer.clone(),
-        clock: clock.clone(),
-        bell: Arc::clone(&bell),
-    });
-    let reconciler = Reconciler::new(ReconcilerParts {
-        runner: payer.clone(),
-        journal: Arc::clone(&stores.journal),
-        catalogue: Arc::clone(&stores.catalogue),
-    });
-    let intake = Intake::new(money.intake.clone(), Arc::clone(&stores.inbox), clock.clone(), bell);
+    let paying = Paying::open(&events, &money, stores, &clock);
+    payer_later.set(Some(paying.payer.clone()));
     let state = AppState::new(Inner {
         public_url,
         accounts: Arc::clone(&stores.accounts),
@@ -136,8 +115,8 @@ pub(super) fn open(
         jobs: Arc::clone(&stores.jobs),
         events,
         projector,
-        payer,
-        intake,
+        payer: paying.payer,
+        intake: paying.intake,
         sandbox: money.sandbox,
         ticket_files,
         back_office,
@@ -155,7 +134,43 @@ pub(super) fn open(
         clock,
         settings,
     });
-    Ok(Opened { state, inbox, reconciler, schedule, payer_later })
+    Ok(Opened { state, inbox: paying.inbox, reconciler: paying.reconciler, schedule, payer_later })
+}
+
+/// The payment processes and what feeds them.
+struct Paying {
+    payer: Runner,
+    inbox: InboxProcessor,
+    reconciler: Reconciler,
+    intake: Intake,
+}
+
+impl Paying {
+    fn open(events: &Registry, money: &Money, stores: &Stores, clock: &Clock) -> Self {
+        let payer = Runner::new(RunnerParts {
+            desk: super::money::desk(events),
+            payments: Arc::clone(&stores.payments),
+            views: Arc::clone(&stores.views),
+            gateway: money.gateway.clone(),
+            clock: clock.clone(),
+        });
+        let bell = Arc::new(Notify::new());
+        let inbox = InboxProcessor::new(InboxParts {
+            inbox: Arc::clone(&stores.inbox),
+            payments: Arc::clone(&stores.payments),
+            gateway: money.gateway.clone(),
+            runner: payer.clone(),
+            clock: clock.clone(),
+            bell: Arc::clone(&bell),
+        });
+        let reconciler = Reconciler::new(ReconcilerParts {
+            runner: payer.clone(),
+            journal: Arc::clone(&stores.journal),
+            catalogue: Arc::clone(&stores.catalogue),
+        });
+        let intake = Intake::new(money.intake.clone(), Arc::clone(&stores.inbox), clock.clone(), bell);
+        Self { payer, inbox, reconciler, intake }
+    }
 }
 
 /// The value, or its fault among the others.

@@ -57,10 +57,9 @@ impl Frames {
         runtime: &Handle,
     ) -> Arc<Feed> {
         let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(feed) = feeds.get(&event).and_then(Weak::upgrade) {
-            if feed.views.has_changed().is_ok() {
-                return feed;
-            }
+        let running = feeds.get(&event).and_then(Weak::upgrade).filter(|feed| feed.views.has_changed().is_ok());
+        if let Some(feed) = running {
+            return feed;
         }
         feeds.retain(|_, feed| feed.strong_count() > 0);
         let feed = Arc::new(Feed {

@@ -13,14 +13,14 @@ use crate::state::AppState;
 /// Makes an account and logs it in.
 #[utoipa::path(post, path = "/api/v1/accounts", tag = "organizer", request_body = RegisterForm,
     responses((status = 201, body = organizer::AccountSheet), (status = 409, body = crate::problem::ProblemDocument)))]
-pub async fn register(state: Data<AppState>, from: ClientAddress, form: Json<RegisterForm>) -> Answer {
+pub(crate) async fn register(state: Data<AppState>, from: ClientAddress, form: Json<RegisterForm>) -> Answer {
     Ok(with_cookie(&state, &organizer::register(&state, &form, from.0).await?))
 }
 
 /// Logs in: the answer sets the session's cookie.
 #[utoipa::path(post, path = "/api/v1/sessions", tag = "organizer", request_body = LoginForm,
     responses((status = 201, body = organizer::AccountSheet), (status = 401, body = crate::problem::ProblemDocument)))]
-pub async fn login(state: Data<AppState>, from: ClientAddress, form: Json<LoginForm>) -> Answer {
+pub(crate) async fn login(state: Data<AppState>, from: ClientAddress, form: Json<LoginForm>) -> Answer {
     Ok(with_cookie(&state, &organizer::login(&state, &form, from.0).await?))
 }
 
@@ -31,7 +31,7 @@ fn with_cookie(state: &AppState, session: &SessionSheet) -> HttpResponse {
 
 /// Logs out.
 #[utoipa::path(delete, path = "/api/v1/sessions/current", tag = "organizer", responses((status = 204)))]
-pub async fn logout(state: Data<AppState>, request: HttpRequest) -> Answer {
+pub(crate) async fn logout(state: Data<AppState>, request: HttpRequest) -> Answer {
     if let Some(cookie) = request.cookie(state.cookies.session_name()) {
         organizer::logout(&state, cookie.value()).await?;
     }
@@ -41,7 +41,7 @@ pub async fn logout(state: Data<AppState>, request: HttpRequest) -> Answer {
 /// The account's keys.
 #[utoipa::path(get, path = "/api/v1/api-keys", tag = "organizer",
     responses((status = 200, body = Listed<organizer::ApiKeySheet>)))]
-pub async fn keys(state: Data<AppState>, subject: Subject) -> Answer {
+pub(crate) async fn keys(state: Data<AppState>, subject: Subject) -> Answer {
     let data = organizer::api_keys(&state, &subject).await?;
     ok(&Listed { data, next_cursor: None })
 }
@@ -49,14 +49,14 @@ pub async fn keys(state: Data<AppState>, subject: Subject) -> Answer {
 /// Makes a key; its secret is shown this once.
 #[utoipa::path(post, path = "/api/v1/api-keys", tag = "organizer", request_body = ApiKeyForm,
     responses((status = 201, body = organizer::NewApiKeySheet)))]
-pub async fn create_key(state: Data<AppState>, subject: Subject, form: Json<ApiKeyForm>) -> Answer {
+pub(crate) async fn create_key(state: Data<AppState>, subject: Subject, form: Json<ApiKeyForm>) -> Answer {
     created(&organizer::create_api_key(&state, &subject, &form).await?)
 }
 
 /// Revokes a key.
 #[utoipa::path(delete, path = "/api/v1/api-keys/{key}", tag = "organizer", params(("key" = String, Path)),
     responses((status = 204)))]
-pub async fn revoke_key(state: Data<AppState>, subject: Subject, key: Path<String>) -> Answer {
+pub(crate) async fn revoke_key(state: Data<AppState>, subject: Subject, key: Path<String>) -> Answer {
     organizer::revoke_api_key(&state, &subject, &key).await?;
     done()
 }

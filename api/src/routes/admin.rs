@@ -11,14 +11,14 @@ use crate::state::AppState;
 /// Jobs of a state, oldest first; dead ones unless told.
 #[utoipa::path(get, path = "/api/v1/admin/jobs", tag = "admin", params(JobsQuery),
     responses((status = 200, body = Listed<JobSheet>)))]
-pub async fn jobs(state: Data<AppState>, subject: Subject, query: Query<JobsQuery>) -> Answer {
+pub(crate) async fn jobs(state: Data<AppState>, subject: Subject, query: Query<JobsQuery>) -> Answer {
     ok(&operator::jobs(&state, &subject, &query).await?)
 }
 
 /// Makes a dead job ready again.
 #[utoipa::path(post, path = "/api/v1/admin/jobs/{job}/replay", tag = "admin", params(("job" = String, Path)),
     responses((status = 204)))]
-pub async fn replay_job(state: Data<AppState>, subject: Subject, job: Path<String>) -> Answer {
+pub(crate) async fn replay_job(state: Data<AppState>, subject: Subject, job: Path<String>) -> Answer {
     operator::replay_job(&state, &subject, &job).await?;
     done()
 }
@@ -26,14 +26,14 @@ pub async fn replay_job(state: Data<AppState>, subject: Subject, job: Path<Strin
 /// Received webhooks, latest first.
 #[utoipa::path(get, path = "/api/v1/admin/webhooks", tag = "admin", params(WebhooksQuery),
     responses((status = 200, body = Listed<WebhookSheet>)))]
-pub async fn webhooks(state: Data<AppState>, subject: Subject, query: Query<WebhooksQuery>) -> Answer {
+pub(crate) async fn webhooks(state: Data<AppState>, subject: Subject, query: Query<WebhooksQuery>) -> Answer {
     ok(&operator::webhooks(&state, &subject, &query).await?)
 }
 
 /// Has a webhook acted on again.
 #[utoipa::path(post, path = "/api/v1/admin/webhooks/{webhook}/replay", tag = "admin",
     params(("webhook" = String, Path)), responses((status = 204)))]
-pub async fn replay_webhook(state: Data<AppState>, subject: Subject, webhook: Path<String>) -> Answer {
+pub(crate) async fn replay_webhook(state: Data<AppState>, subject: Subject, webhook: Path<String>) -> Answer {
     operator::replay_webhook(&state, &subject, &webhook).await?;
     done()
 }

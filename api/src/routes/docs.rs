@@ -45,11 +45,11 @@ use crate::problem::page::{escaped, whole};
         (name = "public", description = "For everybody"),
     )
 )]
-pub struct Description;
+pub(crate) struct Description;
 
 /// The document as it is served and checked in.
 #[must_use]
-pub fn document() -> String {
+pub(crate) fn document() -> String {
     Description::openapi().to_pretty_json().unwrap_or_default()
 }
 
@@ -57,18 +57,18 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(document);
 static PAGE: LazyLock<String> = LazyLock::new(|| page(&serde_json::from_str(&DOCUMENT).unwrap_or_default()));
 
 /// `GET /openapi.json`.
-pub async fn openapi() -> Answer {
+pub(crate) async fn openapi() -> Answer {
     let caching = ("Cache-Control", CACHE_POLLED);
     Ok(HttpResponse::Ok().insert_header(caching).content_type("application/json").body(DOCUMENT.as_str()))
 }
 
 /// `GET /docs`.
-pub async fn docs() -> Answer {
+pub(crate) async fn docs() -> Answer {
     Ok(problems::html(PAGE.clone()))
 }
 
 /// `GET /docs/style.css`.
-pub async fn style() -> Answer {
+pub(crate) async fn style() -> Answer {
     let caching = ("Cache-Control", CACHE_POLLED);
     Ok(HttpResponse::Ok().insert_header(caching).content_type("text/css; charset=utf-8").body(STYLE))
 }

@@ -17,7 +17,7 @@ use crate::state::AppState;
 /// Published events, soonest first.
 #[utoipa::path(get, path = "/api/v1/events", tag = "buyer", params(BrowseQuery),
     responses((status = 200, body = crate::desk::Listed<buyer::EventCard>)))]
-pub async fn list(state: Data<AppState>, query: Query<BrowseQuery>) -> Answer {
+pub(crate) async fn list(state: Data<AppState>, query: Query<BrowseQuery>) -> Answer {
     let listed = buyer::browse(&state, &query).await?;
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", CACHE_ANONYMOUS_PAGE)).json(listed))
 }
@@ -25,7 +25,7 @@ pub async fn list(state: Data<AppState>, query: Query<BrowseQuery>) -> Answer {
 /// One event.
 #[utoipa::path(get, path = "/api/v1/events/{event}", tag = "buyer", params(("event" = String, Path)),
     responses((status = 200, body = buyer::EventSheet), (status = 404, body = crate::problem::ProblemDocument)))]
-pub async fn one(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
+pub(crate) async fn one(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
     let sheet = buyer::event(&state, &subject, *event).await?;
     let caching = if sheet.card.state == EventState::Draft { CACHE_PRIVATE } else { CACHE_POLLED };
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", caching)).json(sheet))
@@ -33,7 +33,7 @@ pub async fn one(state: Data<AppState>, subject: Subject, event: Path<EventId>) 
 
 /// Names a version of the seat map.
 #[derive(Deserialize)]
-pub struct VersionQuery {
+pub(crate) struct VersionQuery {
     v: Option<String>,
 }
 
@@ -41,7 +41,7 @@ pub struct VersionQuery {
 #[utoipa::path(get, path = "/api/v1/events/{event}/seat-map", tag = "buyer",
     params(("event" = String, Path), ("v" = Option<String>, Query, description = "The plan's digest; makes the answer cacheable for good")),
     responses((status = 200, description = "Format `usher.seat-map/1`", body = Object), (status = 304)))]
-pub async fn seat_map(
+pub(crate) async fn seat_map(
     state: Data<AppState>,
     subject: Subject,
     event: Path<EventId>,
@@ -61,7 +61,7 @@ pub async fn seat_map(
 /// What is free now.
 #[utoipa::path(get, path = "/api/v1/events/{event}/availability", tag = "buyer", params(("event" = String, Path)),
     responses((status = 200, body = buyer::Availability), (status = 304)))]
-pub async fn availability(
+pub(crate) async fn availability(
     state: Data<AppState>,
     subject: Subject,
     event: Path<EventId>,
@@ -79,7 +79,7 @@ pub async fn availability(
 /// What is free, as it changes: server-sent events `resync` (the whole picture) and `delta`.
 #[utoipa::path(get, path = "/api/v1/events/{event}/live", tag = "buyer", params(("event" = String, Path)),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
-pub async fn live_availability(
+pub(crate) async fn live_availability(
     state: Data<AppState>,
     subject: Subject,
     event: Path<EventId>,
@@ -94,13 +94,13 @@ pub async fn live_availability(
 
 /// A new buyer: who holds and buys over the API needs one.
 #[utoipa::path(post, path = "/api/v1/buyers", tag = "buyer", responses((status = 201, body = buyer::BuyerSheet)))]
-pub async fn new_buyer(state: Data<AppState>) -> Answer {
+pub(crate) async fn new_buyer(state: Data<AppState>) -> Answer {
     super::created(&buyer::new_buyer(&state))
 }
 
 /// The buyer's own orders, latest first.
 #[utoipa::path(get, path = "/api/v1/me/orders", tag = "buyer", params(crate::desk::ListQuery),
     responses((status = 200, body = crate::desk::Listed<buyer::OrderSheet>)))]
-pub async fn my_orders(state: Data<AppState>, subject: Subject, query: Query<crate::desk::ListQuery>) -> Answer {
+pub(crate) async fn my_orders(state: Data<AppState>, subject: Subject, query: Query<crate::desk::ListQuery>) -> Answer {
     ok(&buyer::my_orders(&state, &subject, &query).await?)
 }

@@ -13,7 +13,7 @@ use crate::state::AppState;
 /// What is wanted: all of it or nothing.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct HoldForm {
+pub(crate) struct HoldForm {
     asks: Vec<AskForm>,
 }
 
@@ -21,7 +21,7 @@ pub struct HoldForm {
 #[utoipa::path(post, path = "/api/v1/events/{event}/holds", tag = "buyer", request_body = HoldForm,
     params(("event" = String, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = buyer::HoldSheet), (status = 409, body = crate::problem::ProblemDocument)))]
-pub async fn place(
+pub(crate) async fn place(
     state: Data<AppState>,
     subject: Subject,
     event: Path<EventId>,
@@ -35,7 +35,7 @@ pub async fn place(
 #[utoipa::path(get, path = "/api/v1/events/{event}/holds/{hold}", tag = "buyer",
     params(("event" = String, Path), ("hold" = String, Path)),
     responses((status = 200, body = buyer::HoldSheet), (status = 410, body = crate::problem::ProblemDocument)))]
-pub async fn one(state: Data<AppState>, subject: Subject, path: Path<(EventId, HoldId)>) -> Answer {
+pub(crate) async fn one(state: Data<AppState>, subject: Subject, path: Path<(EventId, HoldId)>) -> Answer {
     ok(&buyer::hold(&state, &subject, path.0, path.1).await?)
 }
 
@@ -43,14 +43,14 @@ pub async fn one(state: Data<AppState>, subject: Subject, path: Path<(EventId, H
 #[utoipa::path(post, path = "/api/v1/events/{event}/holds/{hold}/extend", tag = "buyer",
     params(("event" = String, Path), ("hold" = String, Path)),
     responses((status = 200, body = buyer::HoldSheet), (status = 409, body = crate::problem::ProblemDocument)))]
-pub async fn extend(state: Data<AppState>, subject: Subject, path: Path<(EventId, HoldId)>) -> Answer {
+pub(crate) async fn extend(state: Data<AppState>, subject: Subject, path: Path<(EventId, HoldId)>) -> Answer {
     ok(&buyer::extend_hold(&state, &subject, path.0, path.1).await?)
 }
 
 /// Gives the places back.
 #[utoipa::path(delete, path = "/api/v1/events/{event}/holds/{hold}", tag = "buyer",
     params(("event" = String, Path), ("hold" = String, Path)), responses((status = 204)))]
-pub async fn release(state: Data<AppState>, subject: Subject, path: Path<(EventId, HoldId)>) -> Answer {
+pub(crate) async fn release(state: Data<AppState>, subject: Subject, path: Path<(EventId, HoldId)>) -> Answer {
     buyer::release_hold(&state, &subject, path.0, path.1).await?;
     done()
 }
@@ -59,7 +59,7 @@ pub async fn release(state: Data<AppState>, subject: Subject, path: Path<(EventI
 #[utoipa::path(post, path = "/api/v1/events/{event}/holds/{hold}/checkout", tag = "buyer", request_body = ContactForm,
     params(("event" = String, Path), ("hold" = String, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = buyer::CheckoutSheet), (status = 410, body = crate::problem::ProblemDocument)))]
-pub async fn checkout(
+pub(crate) async fn checkout(
     state: Data<AppState>,
     subject: Subject,
     path: Path<(EventId, HoldId)>,

@@ -1,16 +1,16 @@
 //! The JSON API: one file per resource. A handler takes the request apart, calls the desk, and dresses the answer.
 
-pub mod accounts;
-pub mod admin;
-pub mod docs;
-pub mod events;
-pub mod holds;
-pub mod ops;
-pub mod orders;
-pub mod organizer;
-pub mod problems;
-pub mod sale;
-pub mod webhooks;
+pub(crate) mod accounts;
+pub(crate) mod admin;
+pub(crate) mod docs;
+pub(crate) mod events;
+pub(crate) mod holds;
+pub(crate) mod ops;
+pub(crate) mod orders;
+pub(crate) mod organizer;
+pub(crate) mod problems;
+pub(crate) mod sale;
+pub(crate) mod webhooks;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};

@@ -11,12 +11,12 @@ use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 
 /// The process answers.
-pub async fn healthz() -> Answer {
+pub(crate) async fn healthz() -> Answer {
     ok(&json!({"status": "ok"}))
 }
 
 /// The server can do its work: the stores answer, and it is not about to stop.
-pub async fn readyz(state: Data<AppState>) -> Answer {
+pub(crate) async fn readyz(state: Data<AppState>) -> Answer {
     if *state.draining.borrow() {
         return Err(Problem::new(&kinds::UNAVAILABLE, "The server is stopping"));
     }
@@ -26,7 +26,7 @@ pub async fn readyz(state: Data<AppState>) -> Answer {
 }
 
 /// Metrics in Prometheus' text format.
-pub async fn metrics(state: Data<AppState>) -> Answer {
+pub(crate) async fn metrics(state: Data<AppState>) -> Answer {
     let Some(prometheus) = &state.prometheus else {
         return Err(Problem::new(&kinds::UNAVAILABLE, "This process does not record metrics"));
     };
@@ -42,7 +42,7 @@ pub async fn metrics(state: Data<AppState>) -> Answer {
 
 /// The public keys that verify tickets, for doors.
 #[utoipa::path(get, path = "/keys/tickets.json", tag = "public", responses((status = 200, body = Object)))]
-pub async fn ticket_keys(state: Data<AppState>) -> Answer {
+pub(crate) async fn ticket_keys(state: Data<AppState>) -> Answer {
     let keys = state.back_office.keys().public().clone();
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", CACHE_POLLED)).json(keys))
 }

@@ -17,7 +17,7 @@ use crate::state::AppState;
 #[utoipa::path(get, path = "/api/v1/orders/{order}", tag = "buyer",
     params(("order" = String, Path), ("access" = Option<String>, Query, description = "The order's secret")),
     responses((status = 200, body = buyer::OrderSheet), (status = 404, body = crate::problem::ProblemDocument)))]
-pub async fn one(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
+pub(crate) async fn one(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
     ok(&buyer::order(&state, &subject, *order, shown.0.as_ref()).await?)
 }
 
@@ -25,7 +25,7 @@ pub async fn one(state: Data<AppState>, subject: Subject, order: Path<OrderId>, 
 #[utoipa::path(post, path = "/api/v1/orders/{order}/cancel", tag = "buyer",
     params(("order" = String, Path), ("access" = Option<String>, Query, description = "The order's secret")),
     responses((status = 200, body = buyer::OrderSheet), (status = 409, body = crate::problem::ProblemDocument)))]
-pub async fn cancel(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
+pub(crate) async fn cancel(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
     ok(&buyer::cancel_order(&state, &subject, *order, shown.0.as_ref()).await?)
 }
 
@@ -33,7 +33,7 @@ pub async fn cancel(state: Data<AppState>, subject: Subject, order: Path<OrderId
 #[utoipa::path(get, path = "/api/v1/orders/{order}/tickets", tag = "buyer",
     params(("order" = String, Path), ("access" = Option<String>, Query, description = "The order's secret")),
     responses((status = 200, body = Listed<buyer::TicketSheet>)))]
-pub async fn tickets(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
+pub(crate) async fn tickets(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
     let data = buyer::tickets(&state, &subject, *order, shown.0.as_ref()).await?;
     ok(&Listed { data, next_cursor: None })
 }
@@ -44,7 +44,12 @@ pub async fn tickets(state: Data<AppState>, subject: Subject, order: Path<OrderI
         ("access" = Option<String>, Query, description = "The order's secret")),
     responses((status = 200, content_type = "application/pdf", body = String),
         (status = 409, description = "Being prepared", body = crate::problem::ProblemDocument)))]
-pub async fn ticket(state: Data<AppState>, subject: Subject, path: Path<(OrderId, TicketId)>, shown: Shown) -> Answer {
+pub(crate) async fn ticket(
+    state: Data<AppState>,
+    subject: Subject,
+    path: Path<(OrderId, TicketId)>,
+    shown: Shown,
+) -> Answer {
     let bytes = buyer::ticket_pdf(&state, &subject, path.0, path.1, shown.0.as_ref()).await?;
     Ok(pdf(bytes, &path.1.to_string()))
 }
@@ -53,14 +58,14 @@ pub async fn ticket(state: Data<AppState>, subject: Subject, path: Path<(OrderId
 #[utoipa::path(get, path = "/api/v1/orders/{order}/tickets.pdf", tag = "buyer",
     params(("order" = String, Path), ("access" = Option<String>, Query, description = "The order's secret")),
     responses((status = 200, content_type = "application/pdf", body = String)))]
-pub async fn all_tickets(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
+pub(crate) async fn all_tickets(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
     let bytes = buyer::order_pdf(&state, &subject, *order, shown.0.as_ref()).await?;
     Ok(pdf(bytes, &order.to_string()))
 }
 
 /// A PDF to keep.
 #[must_use]
-pub fn pdf(bytes: Bytes, name: &str) -> HttpResponse {
+pub(crate) fn pdf(bytes: Bytes, name: &str) -> HttpResponse {
     let mut response = HttpResponse::Ok().content_type("application/pdf").body(bytes);
     if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.pdf\"")) {
         response.headers_mut().insert(CONTENT_DISPOSITION, disposition);

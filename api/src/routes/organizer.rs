@@ -18,14 +18,14 @@ use crate::state::AppState;
 /// The organizer's events, latest first.
 #[utoipa::path(get, path = "/api/v1/organizer/events", tag = "organizer", params(ListQuery),
     responses((status = 200, body = Listed<OrganizerEventSheet>)))]
-pub async fn list(state: Data<AppState>, subject: Subject, query: Query<ListQuery>) -> Answer {
+pub(crate) async fn list(state: Data<AppState>, subject: Subject, query: Query<ListQuery>) -> Answer {
     ok(&organizer::my_events(&state, &subject, &query).await?)
 }
 
 /// Creates a draft.
 #[utoipa::path(post, path = "/api/v1/organizer/events", tag = "organizer", request_body = EventForm,
     responses((status = 201, body = OrganizerEventSheet), (status = 422, body = crate::problem::ProblemDocument)))]
-pub async fn create(state: Data<AppState>, subject: Subject, form: Json<EventForm>) -> Answer {
+pub(crate) async fn create(state: Data<AppState>, subject: Subject, form: Json<EventForm>) -> Answer {
     let sheet = organizer::create_event(&state, &subject, &form).await?;
     Ok(with_tag(HttpResponse::Created().json(&sheet), &sheet))
 }
@@ -33,7 +33,7 @@ pub async fn create(state: Data<AppState>, subject: Subject, form: Json<EventFor
 /// One of the organizer's events.
 #[utoipa::path(get, path = "/api/v1/organizer/events/{event}", tag = "organizer", params(("event" = String, Path)),
     responses((status = 200, body = OrganizerEventSheet)))]
-pub async fn one(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
+pub(crate) async fn one(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
     let sheet = organizer::my_event(&state, &subject, *event).await?;
     Ok(with_tag(HttpResponse::Ok().json(&sheet), &sheet))
 }
@@ -42,7 +42,7 @@ pub async fn one(state: Data<AppState>, subject: Subject, event: Path<EventId>) 
 #[utoipa::path(patch, path = "/api/v1/organizer/events/{event}", tag = "organizer", request_body = EventPatch,
     params(("event" = String, Path), ("If-Match" = String, Header)),
     responses((status = 200, body = OrganizerEventSheet), (status = 412, body = crate::problem::ProblemDocument)))]
-pub async fn edit(
+pub(crate) async fn edit(
     state: Data<AppState>,
     subject: Subject,
     event: Path<EventId>,
@@ -60,7 +60,7 @@ fn with_tag(response: HttpResponse, sheet: &OrganizerEventSheet) -> HttpResponse
 /// Deletes a draft.
 #[utoipa::path(delete, path = "/api/v1/organizer/events/{event}", tag = "organizer", params(("event" = String, Path)),
     responses((status = 204)))]
-pub async fn delete(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
+pub(crate) async fn delete(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
     organizer::delete_event(&state, &subject, *event).await?;
     done()
 }
@@ -69,7 +69,12 @@ pub async fn delete(state: Data<AppState>, subject: Subject, event: Path<EventId
 #[utoipa::path(put, path = "/api/v1/organizer/events/{event}/seating-plan", tag = "organizer",
     request_body(content = Object, description = "See schema/seating-plan.json"), params(("event" = String, Path)),
     responses((status = 200, body = organizer::PlanSheet), (status = 422, body = crate::problem::ProblemDocument)))]
-pub async fn upload_plan(state: Data<AppState>, subject: Subject, event: Path<EventId>, body: Payload) -> Answer {
+pub(crate) async fn upload_plan(
+    state: Data<AppState>,
+    subject: Subject,
+    event: Path<EventId>,
+    body: Payload,
+) -> Answer {
     let document = read(body, state.settings.server.plan_body_max.usize()).await?;
     ok(&organizer::upload_plan(&state, &subject, *event, &document).await?)
 }
@@ -90,7 +95,7 @@ async fn read(mut body: Payload, bytes_max: usize) -> Result<Bytes, Problem> {
 #[utoipa::path(post, path = "/api/v1/organizer/events/{event}/seating-plan/generate", tag = "organizer",
     request_body = GenerateForm, params(("event" = String, Path)),
     responses((status = 200, body = organizer::PlanSheet), (status = 422, body = crate::problem::ProblemDocument)))]
-pub async fn generate_plan(
+pub(crate) async fn generate_plan(
     state: Data<AppState>,
     subject: Subject,
     event: Path<EventId>,
@@ -102,14 +107,19 @@ pub async fn generate_plan(
 /// Prices by tier.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PricesForm {
+pub(crate) struct PricesForm {
     prices: Vec<PriceForm>,
 }
 
 /// Sets prices: of a draft all of them, of a published event for places not held yet.
 #[utoipa::path(put, path = "/api/v1/organizer/events/{event}/prices", tag = "organizer", request_body = PricesForm,
     params(("event" = String, Path)), responses((status = 200, body = OrganizerEventSheet)))]
-pub async fn prices(state: Data<AppState>, subject: Subject, event: Path<EventId>, form: Json<PricesForm>) -> Answer {
+pub(crate) async fn prices(
+    state: Data<AppState>,
+    subject: Subject,
+    event: Path<EventId>,
+    form: Json<PricesForm>,
+) -> Answer {
     let sheet = organizer::set_prices(&state, &subject, *event, &form.prices).await?;
     Ok(with_tag(HttpResponse::Ok().json(&sheet), &sheet))
 }

@@ -9,13 +9,13 @@ use crate::middleware::headers::CACHE_ANONYMOUS_PAGE;
 use crate::problem::{Problem, kinds, page};
 
 /// The page of a kind.
-pub async fn one(code: Path<String>) -> Answer {
+pub(crate) async fn one(code: Path<String>) -> Answer {
     let kind = kinds::by_code(&code).ok_or_else(|| Problem::of(&kinds::NOT_FOUND))?;
     Ok(html(page::of_kind(kind)))
 }
 
 /// All kinds.
-pub async fn all() -> Answer {
+pub(crate) async fn all() -> Answer {
     Ok(html(page::of_all()))
 }
 

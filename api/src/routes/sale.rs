@@ -17,7 +17,7 @@ macro_rules! steps {
         #[utoipa::path(post, path = $path, tag = "organizer", params(("event" = String, Path)),
             responses((status = 200, body = OrganizerEventSheet),
                 (status = 409, body = crate::problem::ProblemDocument)))]
-        pub async fn $name(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
+        pub(crate) async fn $name(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
             ok(&organizer::step(&state, &subject, *event, Step::$step).await?)
         }
     )*};
@@ -41,7 +41,12 @@ steps! {
 /// Takes free seats out of the sale.
 #[utoipa::path(post, path = "/api/v1/organizer/events/{event}/seats/block", tag = "organizer",
     request_body = SeatsForm, params(("event" = String, Path)), responses((status = 204)))]
-pub async fn block(state: Data<AppState>, subject: Subject, event: Path<EventId>, form: Json<SeatsForm>) -> Answer {
+pub(crate) async fn block(
+    state: Data<AppState>,
+    subject: Subject,
+    event: Path<EventId>,
+    form: Json<SeatsForm>,
+) -> Answer {
     organizer::block_seats(&state, &subject, *event, &form).await?;
     done()
 }
@@ -49,7 +54,12 @@ pub async fn block(state: Data<AppState>, subject: Subject, event: Path<EventId>
 /// Puts blocked seats back.
 #[utoipa::path(post, path = "/api/v1/organizer/events/{event}/seats/unblock", tag = "organizer",
     request_body = SeatsForm, params(("event" = String, Path)), responses((status = 204)))]
-pub async fn unblock(state: Data<AppState>, subject: Subject, event: Path<EventId>, form: Json<SeatsForm>) -> Answer {
+pub(crate) async fn unblock(
+    state: Data<AppState>,
+    subject: Subject,
+    event: Path<EventId>,
+    form: Json<SeatsForm>,
+) -> Answer {
     organizer::unblock_seats(&state, &subject, *event, &form).await?;
     done()
 }
@@ -57,21 +67,21 @@ pub async fn unblock(state: Data<AppState>, subject: Subject, event: Path<EventI
 /// The state of every seat.
 #[utoipa::path(get, path = "/api/v1/organizer/events/{event}/seats", tag = "organizer",
     params(("event" = String, Path)), responses((status = 200, body = organizer::SeatStatusSheet)))]
-pub async fn seats(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
+pub(crate) async fn seats(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
     ok(&organizer::seats(&state, &subject, *event).await?)
 }
 
 /// Sales so far.
 #[utoipa::path(get, path = "/api/v1/organizer/events/{event}/sales", tag = "organizer",
     params(("event" = String, Path)), responses((status = 200, body = organizer::SalesSheet)))]
-pub async fn sales(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
+pub(crate) async fn sales(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
     ok(&organizer::sales(&state, &subject, *event).await?)
 }
 
 /// Sales as they happen: server-sent events `sales`.
 #[utoipa::path(get, path = "/api/v1/organizer/events/{event}/live", tag = "organizer",
     params(("event" = String, Path)), responses((status = 200, content_type = "text/event-stream", body = String)))]
-pub async fn live_sales(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
+pub(crate) async fn live_sales(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
     live::sales(&state, &subject, *event).await
 }
 
@@ -79,7 +89,7 @@ pub async fn live_sales(state: Data<AppState>, subject: Subject, event: Path<Eve
 #[utoipa::path(get, path = "/api/v1/organizer/events/{event}/orders", tag = "organizer",
     params(("event" = String, Path), OrdersQuery),
     responses((status = 200, body = Listed<crate::desk::buyer::OrderSheet>)))]
-pub async fn orders(
+pub(crate) async fn orders(
     state: Data<AppState>,
     subject: Subject,
     event: Path<EventId>,
@@ -93,7 +103,7 @@ pub async fn orders(
     request_body = RefundForm,
     params(("event" = String, Path), ("order" = String, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = crate::desk::buyer::RefundSheet)))]
-pub async fn refund(
+pub(crate) async fn refund(
     state: Data<AppState>,
     subject: Subject,
     path: Path<(EventId, OrderId)>,

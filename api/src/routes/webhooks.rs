@@ -12,7 +12,7 @@ use crate::state::AppState;
 #[utoipa::path(post, path = "/webhooks/stripe", tag = "provider", request_body = String,
     params(("Stripe-Signature" = String, Header)),
     responses((status = 200), (status = 400, body = crate::problem::ProblemDocument)))]
-pub async fn stripe(state: Data<AppState>, request: HttpRequest, body: Bytes) -> Answer {
+pub(crate) async fn stripe(state: Data<AppState>, request: HttpRequest, body: Bytes) -> Answer {
     let signature = request.headers().get("stripe-signature").and_then(|signature| signature.to_str().ok());
     match state.intake.receive(&body, signature.unwrap_or_default()).await {
         Ok(received) => ok(&serde_json::json!({"received": true, "new": received.new})),

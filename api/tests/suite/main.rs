@@ -1,5 +1,7 @@
 //! The server as its clients meet it: the production application on a free port, with everything embedded.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+
 mod buying;
 mod command_line;
 mod editing;

@@ -40,8 +40,8 @@ impl TestHouse {
     }
 
     pub(crate) async fn start_in(folder: TempDir, clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings::default();
-        settings.stores = StoresSettings::Sqlite { folder: folder.path().join("data") };
+        let stores = StoresSettings::Sqlite { folder: folder.path().join("data") };
+        let mut settings = Settings { stores, ..Settings::default() };
         settings.accounts.login_burst_max = 100;
         settings.events.schedule_every = "100ms".parse().unwrap();
         change(&mut settings);
