@@ -11,16 +11,14 @@ pub const HTTP_SECONDS: &str = "usher_http_request_seconds";
 pub const HTTP_REFUSED: &str = "usher_http_refused_total";
 /// Handlers that panicked.
 pub const HTTP_PANICS: &str = "usher_http_panics_total";
-/// Commands asked of events, by `command` and `result` (`ok` or a problem's code).
-pub const ASKS: &str = "usher_asks_total";
+/// Commands that requests asked of events, by `command` and `result` (`ok` or a problem's code).
+pub const COMMANDS: &str = "usher_commands_total";
 /// Live streams open now.
 pub const LIVE_STREAMS: &str = "usher_live_streams";
 /// Live streams refused because too many were open.
 pub const LIVE_REFUSED: &str = "usher_live_refused_total";
 /// Logins tried, by `result`.
 pub const LOGINS: &str = "usher_logins_total";
-/// Jobs now, by `state`.
-pub const JOBS: &str = "usher_jobs";
 
 /// Upper bounds of the histograms' buckets, in seconds.
 const SECONDS_BUCKETS: [f64; 14] =
@@ -37,14 +35,16 @@ pub fn install() -> Option<PrometheusHandle> {
     describe_histogram!(HTTP_SECONDS, metrics::Unit::Seconds, "From a request to its response");
     describe_counter!(HTTP_REFUSED, "Requests refused because too many were under way");
     describe_counter!(HTTP_PANICS, "Handlers that panicked");
-    describe_counter!(ASKS, "Commands asked of events");
+    describe_counter!(COMMANDS, "Commands that requests asked of events");
     describe_gauge!(LIVE_STREAMS, "Live streams open");
     describe_counter!(LIVE_REFUSED, "Live streams refused");
     describe_counter!(LOGINS, "Logins tried");
-    describe_gauge!(JOBS, "Jobs by state");
     usher_engine::adapters::sqlite::describe();
     usher_engine::jobs::describe();
     usher_engine::orders::describe();
+    usher_engine::payments::metrics::describe();
+    usher_engine::event::metrics::describe();
+    usher_engine::adapters::sqlite::describe();
     Some(handle)
 }
 

@@ -111,7 +111,7 @@ async fn ask(state: &AppState, event: EventId, command: Command) -> Result<Decid
         Err(error) => Err(Problem::from(error)),
     };
     let result = outcome.as_ref().map_or_else(|problem| problem.kind.code, |_| "ok");
-    metrics::counter!(names::ASKS, "command" => name, "result" => result).increment(1);
+    metrics::counter!(names::COMMANDS, "command" => name, "result" => result).increment(1);
     outcome
 }
 

@@ -1,9 +1,9 @@
-//! The schedule: opens and closes sales at their times, and copies to the catalogue how events stand.
+//! The schedule: opens and closes sales at their times, copies to the catalogue how events stand, and sweeps sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use usher_core::{Command, EventId};
+use usher_core::{Command, EventId, UnixMillis};
 use usher_engine::catalogue::{EventRecord, EventState};
 use usher_engine::event::AskError;
 
@@ -13,6 +13,8 @@ use crate::state::AppState;
 
 /// Events looked at in one round.
 const EVENTS_PER_ROUND_MAX: u32 = 100;
+/// Sessions that have ended, a page of them, and gathered samples are swept so often.
+const SWEPT_EVERY_MS: u64 = 10_000;
 /// Events whose state is remembered, to write it only when it changes.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -32,8 +34,19 @@ impl Schedule {
     pub(super) async fn run(&self, state: &AppState) {
         let mut known = BTreeMap::new();
         let mut round = tokio::time::interval(state.settings.events.schedule_every.0);
+        let mut swept_at = UnixMillis(0);
         loop {
             round.tick().await;
+            if state.clock.now().ms_since(swept_at) >= SWEPT_EVERY_MS {
+                swept_at = state.clock.now();
+                // Samples gather until somebody scrapes them; where nobody does, they must not fill the memory.
+                if let Some(prometheus) = &state.prometheus {
+                    prometheus.run_upkeep();
+                }
+                if let Err(error) = state.accounts.sweep_sessions(swept_at).await {
+                    tracing::warn!(%error, "sweeping sessions");
+                }
+            }
             if let Err(problem) = open_and_close(state).await {
                 tracing::warn!(%problem, "opening and closing sales");
             }

@@ -4,10 +4,13 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
+use actix_web::http::Method;
 use serde_json::Value;
-use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 
 use super::{Answer, problems};
+use crate::access::Access;
 use crate::middleware::headers::CACHE_POLLED;
 use crate::problem::page::{escaped, whole};
 
@@ -37,6 +40,7 @@ use crate::problem::page::{escaped, whole};
         super::admin::jobs, super::admin::replay_job, super::admin::webhooks, super::admin::replay_webhook,
         super::webhooks::stripe, super::ops::ticket_keys,
     ),
+    modifiers(&Proofs),
     tags(
         (name = "buyer", description = "Look around, hold, buy"),
         (name = "organizer", description = "Put events on sale and watch them"),
@@ -46,6 +50,38 @@ use crate::problem::page::{escaped, whole};
     )
 )]
 pub(crate) struct Description;
+
+/// Adds what proves a sender, as the route table asks for it: two descriptions of the same thing would drift apart.
+struct Proofs;
+
+impl Modify for Proofs {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        for name in ["buyer", "api_key"] {
+            let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+            components.security_schemes.insert(name.to_owned(), bearer.into());
+        }
+        for entry in crate::app::routes().entries() {
+            let name = match entry.access {
+                Access::Buyer => "buyer",
+                Access::Organizer | Access::Admin => "api_key",
+                Access::Anyone | Access::Signed => continue,
+            };
+            let Some(item) = document.paths.paths.get_mut(entry.path) else { continue };
+            let operation = match entry.method {
+                Method::GET => item.get.as_mut(),
+                Method::POST => item.post.as_mut(),
+                Method::PUT => item.put.as_mut(),
+                Method::PATCH => item.patch.as_mut(),
+                Method::DELETE => item.delete.as_mut(),
+                _ => None,
+            };
+            if let Some(operation) = operation {
+                operation.security = Some(vec![SecurityRequirement::new(name, [""; 0])]);
+            }
+        }
+    }
+}
 
 /// The document as it is served and checked in.
 #[must_use]

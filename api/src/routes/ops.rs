@@ -5,7 +5,6 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use super::{Answer, ok};
-use crate::metrics as names;
 use crate::middleware::headers::CACHE_POLLED;
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
@@ -30,13 +29,6 @@ pub(crate) async fn metrics(state: Data<AppState>) -> Answer {
     let Some(prometheus) = &state.prometheus else {
         return Err(Problem::new(&kinds::UNAVAILABLE, "This process does not record metrics"));
     };
-    if let Ok(counts) = state.jobs.counts().await {
-        let by_state = [("ready", counts.ready_count), ("running", counts.running_count), ("dead", counts.dead_count)];
-        for (state, count) in by_state {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge; exact below 2^52 jobs")]
-            metrics::gauge!(names::JOBS, "state" => state).set(count as f64);
-        }
-    }
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(prometheus.render()))
 }
 

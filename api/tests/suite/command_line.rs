@@ -1,7 +1,11 @@
 //! The program as an operator runs it.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
 
 fn usher(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
@@ -57,4 +61,44 @@ fn settings_print_as_they_take_effect_and_secrets_do_not() {
     assert!(output.status.success(), "{}", errors(&output));
     assert!(printed.contains("deadline = \"90s\""), "{printed}");
     assert!(printed.contains("(secret)") && !printed.contains("hush"), "{printed}");
+}
+
+/// Starts the demo and reads where it is.
+fn demo(data: &Path) -> (Child, Value) {
+    let arguments = ["demo", "--json", "--listen", "127.0.0.1:0", "--data"];
+    let mut child = usher(&arguments).arg(data).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (child, serde_json::from_str(&line).unwrap())
+}
+
+/// Asks it to stop, as a supervisor does.
+fn terminate(mut child: Child) {
+    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[actix_web::test]
+async fn the_demo_seeds_once_keeps_its_data_and_stops_when_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = async |said: &Value| -> Value {
+        let url = format!("{}/api/v1/events", said["url"].as_str().unwrap());
+        reqwest::get(url).await.unwrap().json().await.unwrap()
+    };
+    let (first, said) = demo(folder.path());
+    let there = events(&said).await;
+    let states: Vec<_> = there["data"].as_array().unwrap().iter().map(|event| event["state"].clone()).collect();
+    assert_eq!(states, ["on_sale", "on_sale", "on_sale", "announced"]);
+    let login = reqwest::Client::new().post(format!("{}/api/v1/sessions", said["url"].as_str().unwrap()));
+    assert_eq!(login.json(&said["organizer"]).send().await.unwrap().status().as_u16(), 201);
+    terminate(first);
+    let (second, said) = demo(folder.path());
+    assert_eq!(events(&said).await, there);
+    let mine = format!("{}/api/v1/organizer/events", said["url"].as_str().unwrap());
+    let mine = reqwest::Client::new().get(mine).bearer_auth(said["api_key"].as_str().unwrap()).send().await.unwrap();
+    let mine: Value = mine.json().await.unwrap();
+    let arena = mine["data"].as_array().unwrap().iter().find(|event| event["capacity_count"] == 14_000);
+    assert!(arena.is_some(), "{mine}");
+    terminate(second);
 }

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use usher::access::Access;
+use usher::middleware::shell::shell;
+use usher::table::Table;
 
 use crate::support::TestHouse;
 
@@ -114,5 +120,34 @@ async fn what_cannot_be_read_is_told_apart_from_what_cannot_be() {
     }
     let (status, problem) = house.call(Method::GET, "/api/v1/events?cursor=nonsense", None, None).await;
     assert_eq!(status.as_u16(), 400, "{problem}");
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn a_panic_is_a_problem_and_the_connection_lives() {
+    let house = TestHouse::start().await;
+    let state = house.state().clone();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = HttpServer::new(move || {
+        let mut table = Table::default();
+        table.get(Access::Anyone, "/panics", async || -> &str { panic!("on purpose") });
+        table.get(Access::Anyone, "/fine", async || "fine");
+        let state = Data::new(state.clone());
+        App::new().app_data(state).configure(|config| table.configure(config)).wrap(from_fn(shell))
+    });
+    let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    for _ in 0..3 {
+        let response = house.http.get(format!("{url}/panics")).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let problem: serde_json::Value = response.json().await.unwrap();
+        assert_eq!(problem["code"], "internal");
+        assert!(problem["instance"].as_str().unwrap().starts_with("req_"));
+        let response = house.http.get(format!("{url}/fine")).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    handle.stop(true).await;
     house.stop().await;
 }

@@ -91,6 +91,23 @@ fn every_route_is_declared_here_with_what_it_asks() {
     assert!(undeclared.is_empty() && missing.is_empty(), "undeclared: {undeclared:?}\nmissing: {missing:?}");
 }
 
+#[actix_web::test]
+async fn every_route_of_the_api_is_described() {
+    let house = TestHouse::start().await;
+    let (_, document) = house.call(Method::GET, "/openapi.json", None, None).await;
+    for (method, path, access) in EXPECTED.iter().filter(|(_, path, _)| path.starts_with("/api/")) {
+        let operation = &document["paths"][path][method.to_lowercase()];
+        assert!(operation.is_object(), "{method} {path} is not described");
+        let scheme = &operation["security"][0];
+        match access {
+            Buyer => assert!(scheme["buyer"].is_array(), "{method} {path} does not say that it is for buyers"),
+            Organizer | Admin => assert!(scheme["api_key"].is_array(), "{method} {path} does not ask for a login"),
+            Anyone | Signed => {}
+        }
+    }
+    house.stop().await;
+}
+
 /// Puts ids that name nothing in the place of parameters.
 fn with_ids(path: &str, event: &str, order: &str) -> String {
     let fresh = |prefix: &str| format!("{prefix}_{:032x}", usher_engine::ids::fresh());
