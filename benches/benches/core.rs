@@ -46,7 +46,8 @@ fn spread(number: u32) -> u128 {
         let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         value ^ (value >> 27)
     };
-    (u128::from(mix(u64::from(number) + 1)) << 64) | u128::from(number)
+    let number = u64::from(number) * 2 + 1;
+    (u128::from(mix(number)) << 64) | u128::from(mix(number + 1))
 }
 
 /// From a hold to a captured payment.

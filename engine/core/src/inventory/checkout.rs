@@ -132,7 +132,7 @@ impl Inventory {
     /// The holds that must end so that a lapsed claim gets all its places back; `None` when it cannot.
     fn retake(&self, at: UnixMillis, claim: &Claim) -> Option<Vec<Fact>> {
         let mut room = Room::new(&self.state, at);
-        room.check_buyer(claim.buyer, claim.places_count()).ok()?;
+        room.check_buyer(claim.buyer, claim.places_count(), 0).ok()?;
         for line in &claim.lines {
             let is_free = match line.place {
                 Place::Seat(seat) => room.take_seat(seat),

@@ -93,8 +93,7 @@ impl State {
         self.move_claim(slot, SeatStatus::Available, SeatStatus::Held);
         let known = self.holds.insert(hold, HoldEntry::Claimed(slot));
         assert!(known.is_none(), "{hold} is placed twice");
-        let held = &mut self.buyer_gains(buyer, places_count).held;
-        held.insert(held.partition_point(|other| *other < slot), slot);
+        self.buyer_gains(buyer, places_count, 1);
         self.due.insert((due_at, slot));
     }
 
@@ -118,7 +117,7 @@ impl State {
         let (position, forgotten) = self.claims.bury(EndedHold { hold, buyer, asks_digest, ending });
         self.holds.insert(hold, HoldEntry::Ended(position));
         if let Some(forgotten) = forgotten {
-            self.holds.remove(&forgotten);
+            self.holds.remove(forgotten);
         }
     }
 
@@ -137,11 +136,11 @@ impl State {
         if retaken {
             assert!(claim.places == Places::Returned, "only returned places are taken again");
             self.move_claim(slot, SeatStatus::Available, SeatStatus::Sold);
-            self.buyer_gains(buyer, places_count);
+            self.buyer_gains(buyer, places_count, 0);
         } else {
             self.move_claim(slot, SeatStatus::Held, SeatStatus::Sold);
             self.due.remove(&(due_at, slot));
-            self.buyer_loses(buyer, 0, Some(slot));
+            self.buyer_loses(buyer, 0, 1);
         }
         let claim = self.claims.get_mut(slot);
         claim.places = Places::Sold;
@@ -157,7 +156,7 @@ impl State {
             Places::Sold => {
                 let (buyer, places_count) = (claim.buyer, claim.places_count());
                 self.move_claim(slot, SeatStatus::Sold, SeatStatus::Available);
-                self.buyer_loses(buyer, places_count, None);
+                self.buyer_loses(buyer, places_count, 0);
                 self.claims.get_mut(slot).places = Places::Returned;
             }
             Places::Returned => {}
@@ -173,7 +172,7 @@ impl State {
             let place = self.claims.get(slot).lines[usize::from(*line)].place;
             self.move_place(place, SeatStatus::Sold, SeatStatus::Available, None);
         }
-        self.buyer_loses(buyer, u32::try_from(lines.len()).expect("lines are numbered by u16"), None);
+        self.buyer_loses(buyer, u32::try_from(lines.len()).expect("lines are numbered by u16"), 0);
         let claim = self.claims.get_mut(slot);
         let order = claim.order.as_mut().expect("a refund has an order");
         order.refunds.push(RefundPart { refund, lines: lines.to_vec(), amount_minor, paid: false });
@@ -188,7 +187,7 @@ impl State {
         let (buyer, places_count, due_at) = (claim.buyer, claim.places_count(), claim.due_at());
         self.move_claim(slot, SeatStatus::Held, SeatStatus::Available);
         assert!(self.due.remove(&(due_at, slot)), "a live hold is due some time");
-        self.buyer_loses(buyer, places_count, Some(slot));
+        self.buyer_loses(buyer, places_count, 1);
         self.claims.get_mut(slot).places = Places::Returned;
     }
 
@@ -204,14 +203,14 @@ impl State {
     }
 
     fn slot_of_hold(&self, hold: HoldId) -> Slot {
-        match self.holds.get(&hold) {
+        match self.holds.get(hold) {
             Some(HoldEntry::Claimed(slot)) => *slot,
             Some(HoldEntry::Ended(_)) | None => panic!("{hold} is not live"),
         }
     }
 
     fn slot_of_order(&self, order: OrderId) -> Slot {
-        self.orders.get(&order).copied().unwrap_or_else(|| panic!("{order} never began"))
+        self.orders.get(order).copied().unwrap_or_else(|| panic!("{order} never began"))
     }
 
     fn order_mut(&mut self, order: OrderId) -> &mut OrderPart {

@@ -28,8 +28,7 @@ impl Inventory {
             return Err(Rejection::OrderLimit { places_max: limits.places_per_order_max });
         }
         let mut room = Room::new(&self.state, at);
-        room.check_buyer(*buyer, wanted_count)?;
-        room.check_holds(*buyer)?;
+        room.check_buyer(*buyer, wanted_count, 1)?;
         take_named(&mut room, asks)?;
         let blocks = self.take_blocks(&mut room, asks, *seed)?;
         take_areas(&mut room, asks)?;

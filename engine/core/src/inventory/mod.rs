@@ -19,6 +19,7 @@ mod claim;
 mod claims;
 mod evolve;
 mod hold;
+mod id_map;
 mod invariant;
 mod on_sale;
 mod refund;
@@ -216,9 +217,9 @@ impl Inventory {
         self.state.claim_of_order(order)?.order_view()
     }
 
-    /// All orders, by id.
+    /// All orders, about oldest first.
     pub fn orders(&self) -> impl Iterator<Item = OrderId> {
-        self.state.orders.keys().copied()
+        self.state.claims.iter().filter_map(|(_, claim)| claim.order.as_ref().map(|order| order.order))
     }
 
     /// The whole state as a value; [`Self::restore`] takes it back with the same layout.

@@ -3,7 +3,7 @@
 
 use super::SeatStatus;
 use super::claims::Slot;
-use super::state::State;
+use super::state::{Buyer, State};
 use crate::{AreaIdx, BuyerId, Fact, HoldLine, Place, Rejection, SeatIdx, UnixMillis};
 
 /// The places as they are at one instant, and the overdue holds that must end for what was taken of them.
@@ -57,29 +57,25 @@ impl<'a> Room<'a> {
         left_count
     }
 
-    /// Refuses `wanted_count` more places for a buyer past the limit.
-    pub(super) fn check_buyer(&mut self, buyer: BuyerId, wanted_count: u32) -> Result<(), Rejection> {
-        let places_max = self.state.limits.places_per_buyer_max;
-        let Some(has) = self.state.buyers.get(&buyer) else { return Ok(()) };
-        if has.places_count + wanted_count <= u32::from(places_max) {
-            return Ok(());
-        }
-        let ended_count = self.end_overdue_of(&has.held);
-        let has_count = has.places_count - ended_count;
-        let fits = has_count + wanted_count <= u32::from(places_max);
-        if fits { Ok(()) } else { Err(Rejection::BuyerLimit { places_max, has_count }) }
+    /// Refuses `wanted_count` more places, in `holds_count` more holds, for a buyer past a limit.
+    pub(super) fn check_buyer(&mut self, buyer: BuyerId, wanted_count: u32, holds_count: u32) -> Result<(), Rejection> {
+        let Some(has) = self.state.buyers.get(buyer) else { return Ok(()) };
+        self.check_limits(*has, wanted_count, holds_count).or_else(|_| {
+            let has = self.end_overdue_of(buyer, *has);
+            self.check_limits(has, wanted_count, holds_count)
+        })
     }
 
-    /// Refuses one more hold for a buyer past the limit.
-    pub(super) fn check_holds(&mut self, buyer: BuyerId) -> Result<(), Rejection> {
-        let holds_max = self.state.limits.holds_per_buyer_max;
-        let Some(has) = self.state.buyers.get(&buyer) else { return Ok(()) };
-        if has.held.len() < usize::from(holds_max) {
-            return Ok(());
+    fn check_limits(&self, has: Buyer, wanted_count: u32, holds_count: u32) -> Result<(), Rejection> {
+        let limits = &self.state.limits;
+        let (places_max, holds_max) = (limits.places_per_buyer_max, limits.holds_per_buyer_max);
+        if has.places_count + wanted_count > u32::from(places_max) {
+            return Err(Rejection::BuyerLimit { places_max, has_count: has.places_count });
         }
-        self.end_overdue_of(&has.held);
-        let live_count = has.held.iter().filter(|slot| !self.ending.contains(slot)).count();
-        if live_count < usize::from(holds_max) { Ok(()) } else { Err(Rejection::HoldLimit { holds_max }) }
+        if holds_count > 0 && has.held_count + holds_count > u32::from(holds_max) {
+            return Err(Rejection::HoldLimit { holds_max });
+        }
+        Ok(())
     }
 
     /// Seats of every overdue hold: what a search may add to the free ones when those do not suffice.
@@ -98,17 +94,17 @@ impl<'a> Room<'a> {
         self.ending.iter().map(|slot| Fact::HoldExpired { hold: self.state.claims.get(*slot).hold }).collect()
     }
 
-    /// Ends all overdue holds among `held`; counts their places, whenever they were noted.
-    fn end_overdue_of(&mut self, held: &[Slot]) -> u32 {
-        let mut places_count = 0;
-        for slot in held {
-            let claim = self.state.claims.get(*slot);
-            if claim.is_overdue(self.at) {
-                self.end(*slot);
-                places_count += claim.places_count();
+    /// Ends all overdue holds of a buyer; what the buyer has after that.
+    fn end_overdue_of(&mut self, buyer: BuyerId, mut has: Buyer) -> Buyer {
+        for slot in overdue(self.state, self.at) {
+            let claim = self.state.claims.get(slot);
+            if claim.buyer == buyer {
+                self.end(slot);
+                has.places_count -= claim.places_count();
+                has.held_count -= 1;
             }
         }
-        places_count
+        has
     }
 
     fn end(&mut self, slot: Slot) {

@@ -76,9 +76,8 @@ fn index(state: &mut State, slot: Slot, claim: &Claim) -> Result<(), &'static st
             take(state, line.place, status, Some(slot))?;
             kept_count += 1;
         }
-        let buyer = state.buyer_gains(claim.buyer, kept_count);
+        state.buyer_gains(claim.buyer, kept_count, u32::from(is_held));
         if is_held {
-            buyer.held.push(slot);
             state.due.insert((claim.due_at(), slot));
         }
     }

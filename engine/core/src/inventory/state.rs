@@ -3,10 +3,11 @@
 //! Ids lead through ordered maps to dense slots; nothing is hashed, so order never depends on a run. The indexes (`due`,
 //! `buyers`, the seats' claims, the counts) repeat what the claims say; `invariant` checks that they agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::claim::Claim;
 use super::claims::{Claims, EndedHold, Slot};
+use super::id_map::IdMap;
 use super::seats::SeatMap;
 use super::{Phase, SeatStatus};
 use crate::plan::Layout;
@@ -37,12 +38,12 @@ pub(super) enum KnownHold<'a> {
 }
 
 /// What one buyer has.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Buyer {
     /// Places held and sold, without refunded ones.
     pub(super) places_count: u32,
-    /// Claims whose places are held, ascending.
-    pub(super) held: Vec<Slot>,
+    /// Claims whose places are held.
+    pub(super) held_count: u32,
 }
 
 /// Places by state, indexed by [`SeatStatus`].
@@ -60,9 +61,9 @@ pub(super) struct State {
     /// By area.
     pub(super) areas: Vec<Tally<u32>>,
     pub(super) claims: Claims,
-    pub(super) holds: BTreeMap<HoldId, HoldEntry>,
-    pub(super) orders: BTreeMap<OrderId, Slot>,
-    pub(super) buyers: BTreeMap<BuyerId, Buyer>,
+    pub(super) holds: IdMap<HoldId, HoldEntry>,
+    pub(super) orders: IdMap<OrderId, Slot>,
+    pub(super) buyers: IdMap<BuyerId, Buyer>,
     /// Claims whose places are held, by the time at which time acts on them.
     pub(super) due: BTreeSet<(UnixMillis, Slot)>,
     /// Seats and area places together.
@@ -79,16 +80,16 @@ impl State {
             seats: SeatMap::new(layout.seats().len()),
             areas: layout.areas().iter().map(|area| [area.capacity, 0, 0, 0]).collect(),
             claims: Claims::default(),
-            holds: BTreeMap::new(),
-            orders: BTreeMap::new(),
-            buyers: BTreeMap::new(),
+            holds: IdMap::for_places(layout.capacity()),
+            orders: IdMap::for_places(layout.capacity()),
+            buyers: IdMap::for_places(layout.capacity()),
             due: BTreeSet::new(),
             counts: [layout.capacity(), 0, 0, 0],
         }
     }
 
     pub(super) fn known_hold(&self, hold: HoldId) -> Option<KnownHold<'_>> {
-        Some(match self.holds.get(&hold)? {
+        Some(match self.holds.get(hold)? {
             HoldEntry::Claimed(slot) => KnownHold::Claimed(self.claims.get(*slot)),
             HoldEntry::Ended(position) => KnownHold::Ended(self.claims.ended(*position)),
         })
@@ -103,7 +104,7 @@ impl State {
     }
 
     pub(super) fn claim_of_order(&self, order: OrderId) -> Option<&Claim> {
-        self.orders.get(&order).map(|slot| self.claims.get(*slot))
+        self.orders.get(order).map(|slot| self.claims.get(*slot))
     }
 
     pub(super) fn area_free(&self, area: AreaIdx) -> u32 {
@@ -125,25 +126,19 @@ impl State {
         shift(&mut self.counts, from, to);
     }
 
-    /// The buyer's holds and places grow.
-    pub(super) fn buyer_gains(&mut self, buyer: BuyerId, places_count: u32) -> &mut Buyer {
-        let entry = self.buyers.entry(buyer).or_default();
-        entry.places_count += places_count;
-        entry
+    pub(super) fn buyer_gains(&mut self, buyer: BuyerId, places_count: u32, holds_count: u32) {
+        self.buyers.update(buyer, |has| {
+            has.places_count += places_count;
+            has.held_count += holds_count;
+        });
     }
 
-    /// The buyer's places shrink, `slot` is no longer among the holds; a buyer who has nothing is forgotten.
-    pub(super) fn buyer_loses(&mut self, buyer: BuyerId, places_count: u32, slot: Option<Slot>) {
-        let entry = self.buyers.get_mut(&buyer).expect("who loses places has some");
-        entry.places_count =
-            entry.places_count.checked_sub(places_count).expect("a buyer loses at most what the buyer has");
-        if let Some(slot) = slot {
-            let at = entry.held.binary_search(&slot).expect("a live hold is among its buyer's");
-            entry.held.remove(at);
-        }
-        if entry.places_count == 0 && entry.held.is_empty() {
-            self.buyers.remove(&buyer);
-        }
+    pub(super) fn buyer_loses(&mut self, buyer: BuyerId, places_count: u32, holds_count: u32) {
+        let left = |has: u32, lost: u32| has.checked_sub(lost).expect("a buyer loses at most what the buyer has");
+        self.buyers.update(buyer, |has| {
+            has.places_count = left(has.places_count, places_count);
+            has.held_count = left(has.held_count, holds_count);
+        });
     }
 }
 
