@@ -20,6 +20,8 @@ use crate::state::AppState;
 
 /// When a client that was cut off comes back, give or take; also told to those who find no place.
 const RETRY_MS: u64 = 3_000;
+/// After so long a stream of sales ends and its client comes back by itself: so a session that has ended stops seeing.
+const SALES_STREAM_MAX: Duration = Duration::from_secs(600);
 /// Sales figures are sent at most so often.
 const SALES_EVERY: Duration = Duration::from_secs(1);
 
@@ -98,13 +100,13 @@ pub async fn sales(state: &AppState, subject: &Subject, event: EventId) -> Resul
         let heartbeat = state.settings.live.heartbeat.0;
         let mut tick = tokio::time::interval(SALES_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        let ends_at = tokio::time::Instant::now() + SALES_STREAM_MAX;
+        while tokio::time::Instant::now() < ends_at {
             tick.tick().await;
             match tokio::time::timeout(heartbeat, views.changed()).await {
                 Ok(Ok(())) => {
                     let seq = views.borrow_and_update().seq;
                     state.projector.caught_up(event, seq, SALES_EVERY).await;
-                    // The session may have ended meanwhile: whoever asks must still be allowed to.
                     let Ok(sheet) = sales_sheet(&state, &subject, event).await else { return Ok(()) };
                     out.send(encode("sales", sheet.version, &serde_json::to_string(&sheet).unwrap_or_default()))
                         .await?;
@@ -113,6 +115,7 @@ pub async fn sales(state: &AppState, subject: &Subject, event: EventId) -> Resul
                 Err(_elapsed) => out.send(Bytes::from_static(b": still here\n\n")).await?,
             }
         }
+        Ok(())
     });
     Ok(response(stream))
 }

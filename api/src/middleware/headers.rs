@@ -9,6 +9,8 @@ use crate::config::PaymentsSettings;
 
 /// For anything that depends on who asks.
 pub const CACHE_PRIVATE: &str = "private, no-store";
+/// For what may be kept, and is asked for again by its tag.
+pub const CACHE_BY_TAG: &str = "private, no-cache";
 /// For what an address names for good.
 pub const CACHE_IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// For pages that are the same for everybody.

@@ -11,7 +11,7 @@ use super::{Answer, has_already, ok, tagged};
 use crate::access::Subject;
 use crate::desk::buyer::{self, BrowseQuery};
 use crate::live;
-use crate::middleware::headers::{CACHE_ANONYMOUS_PAGE, CACHE_IMMUTABLE, CACHE_POLLED, CACHE_PRIVATE};
+use crate::middleware::headers::{CACHE_ANONYMOUS_PAGE, CACHE_BY_TAG, CACHE_IMMUTABLE, CACHE_POLLED, CACHE_PRIVATE};
 use crate::state::AppState;
 
 /// Published events, soonest first.
@@ -49,7 +49,7 @@ pub(crate) async fn seat_map(
     request: HttpRequest,
 ) -> Answer {
     let map = buyer::seat_map(&state, &subject, *event).await?;
-    let caching = if query.v.as_ref() == Some(&map.digest) { CACHE_IMMUTABLE } else { CACHE_PRIVATE };
+    let caching = if query.v.as_ref() == Some(&map.digest) { CACHE_IMMUTABLE } else { CACHE_BY_TAG };
     let response = if has_already(&request, &map.digest) {
         HttpResponse::NotModified().finish()
     } else {
@@ -68,7 +68,7 @@ pub(crate) async fn availability(
     request: HttpRequest,
 ) -> Answer {
     let sheet = buyer::availability(&state, &subject, *event).await?;
-    let caching = if sheet.phase == Phase::Draft { CACHE_PRIVATE } else { CACHE_POLLED };
+    let caching = if sheet.phase == Phase::Draft { CACHE_BY_TAG } else { CACHE_POLLED };
     let tag = sheet.version.to_string();
     if has_already(&request, &tag) {
         return Ok(tagged(HttpResponse::NotModified().finish(), &tag, caching));
