@@ -111,6 +111,20 @@ fn best_available(c: &mut Criterion) {
         apply(&mut inventory, &Command::BlockSeats { seats: scattered.clone() });
         group.bench_function(BenchmarkId::new("scattered", quantity), |b| b.iter(|| best(&inventory, quantity)));
     }
+    // The worst case: not two neighbours are left anywhere.
+    let mut inventory = on_sale();
+    apply(
+        &mut inventory,
+        &Command::BlockSeats { seats: (0..SEATS).filter(|seat| seat % 2 == 0).map(SeatIdx).collect() },
+    );
+    group.bench_function(BenchmarkId::new("singles", 4), |b| b.iter(|| best(&inventory, 4)));
+    // Only pairs, and three are wanted.
+    let mut inventory = on_sale();
+    apply(
+        &mut inventory,
+        &Command::BlockSeats { seats: (0..SEATS).filter(|seat| seat % 5 % 3 == 0).map(SeatIdx).collect() },
+    );
+    group.bench_function(BenchmarkId::new("pairs_and_singles", 3), |b| b.iter(|| best(&inventory, 3)));
     let mut inventory = on_sale();
     for number in 0..SEATS / 2 / 2 {
         let hold =

@@ -107,3 +107,26 @@ impl Claims {
         vacant_slots == self.vacant.len() && all_vacant && ring_fits
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_tombstones_go_first_once_the_ring_is_full() {
+        let ended = |hold: u32| EndedHold {
+            hold: HoldId(hold.into()),
+            buyer: BuyerId(1),
+            asks_digest: 0,
+            ending: Ending::Expired,
+        };
+        let mut claims = Claims::default();
+        for hold in 0..ENDED_HOLDS_MAX {
+            assert_eq!(claims.bury(ended(hold)), (hold, None));
+        }
+        assert_eq!(claims.bury(ended(ENDED_HOLDS_MAX)), (0, Some(HoldId(0))));
+        assert_eq!(claims.bury(ended(ENDED_HOLDS_MAX + 1)), (1, Some(HoldId(1))));
+        assert_eq!(claims.ended(0).hold, HoldId(ENDED_HOLDS_MAX.into()));
+        assert!(claims.is_consistent());
+    }
+}

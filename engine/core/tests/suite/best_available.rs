@@ -118,6 +118,8 @@ fn the_rule_against_single_seats_never_refuses_the_last_ones() {
 fn without_a_whole_block_nobody_sits_alone() {
     expect(&[&["xx..xx", "xx..xx", "......"]], best(8), &[&["xx..xx", "xx##xx", "######"]]);
     expect(&[&["xx..x", "xx..x"]], best(4), &[&["xx##x", "xx##x"]]);
+    // Pairs make up no odd number: three and two and two, not four.
+    expect(&[&["....x", "..xxx", "..xxx"]], best(7), &[&[".###x", "##xxx", "##xxx"]]);
     // Three and two, not four and one.
     expect(&[&["....x", "..xxx"]], best(5), &[&[".###x", "##xxx"]]);
 }

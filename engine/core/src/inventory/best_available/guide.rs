@@ -82,9 +82,14 @@ impl Guide {
 
 /// The distance of two points, rounded down.
 pub(super) fn distance_cm(a: (i32, i32), b: (i32, i32)) -> u64 {
+    distance_squared(a, b).isqrt()
+}
+
+/// The square of the distance of two points.
+pub(super) fn distance_squared(a: (i32, i32), b: (i32, i32)) -> u64 {
     let (dx, dy) = (u64::from(a.0.abs_diff(b.0)), u64::from(a.1.abs_diff(b.1)));
     // Two squares of 32 bits can pass 64 bits only at the far corners of the coordinate space.
-    (dx * dx).saturating_add(dy * dy).isqrt()
+    (dx * dx).saturating_add(dy * dy)
 }
 
 fn set(bits: &mut [u64], position: u32) {

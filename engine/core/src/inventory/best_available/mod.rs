@@ -82,7 +82,7 @@ fn in_one_row(layout: &Layout, field: &Field<'_>, wish: &Wish) -> Option<u32> {
 fn offer_row(field: &Field<'_>, row: &Row, quantity: u32, tidy: &mut Ties, any: &mut Ties) {
     let mut best_tidy: Option<(u64, u32)> = None;
     let mut best_any: Option<(u64, u32)> = None;
-    for open in field.open_runs(row.seats.clone()) {
+    for open in field.open_runs(row.seats.clone(), quantity > 1) {
         if open.end - open.start < quantity {
             continue;
         }
@@ -103,7 +103,7 @@ fn offer_row(field: &Field<'_>, row: &Row, quantity: u32, tidy: &mut Ties, any: 
             }
         };
         if field.has_tier() {
-            field.eligible_runs(open.clone()).for_each(&mut offer);
+            field.eligible_runs(open.clone(), quantity > 1).for_each(&mut offer);
         } else {
             offer(open.clone());
         }

@@ -5,14 +5,20 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::field::Field;
-use super::guide::distance_cm;
+use super::guide::{distance_cm, distance_squared};
 use crate::SeatIdx;
 use crate::plan::Layout;
 
 /// What a centimetre between pieces weighs against one of the seats' own cost.
 const SPREAD_WEIGHT: u64 = 4;
 /// So many runs are tried as the first piece of a split across sections.
-const ANCHORS_MAX: usize = 8;
+const ANCHORS_MAX: usize = 4;
+/// So many runs are considered across sections, the longest and best of them: more would only cost time.
+const RUNS_MAX: usize = 1_024;
+/// So many runs near the first piece are looked at, or as many as seats are wanted: each gives at least one.
+const NEAR_RUNS_MAX: usize = 64;
+/// So many windows of rows are tried from each row on.
+const WINDOWS_MAX: usize = 4;
 
 type Choice = (u64, Vec<SeatIdx>);
 
@@ -27,22 +33,24 @@ pub(super) fn in_one_section(
     for section in &layout.sections()[sections] {
         let rows = &layout.rows()[section.rows.start as usize..section.rows.end as usize];
         let mut runs: Vec<Range<u32>> = Vec::new();
-        let mut row_starts = Vec::with_capacity(rows.len());
+        // For each row the position of its first run and the seats of all runs before.
+        let mut starts: Vec<(usize, u32)> = Vec::with_capacity(rows.len() + 1);
+        let mut seats_count = 0;
         for row in rows {
-            row_starts.push(runs.len());
-            runs.extend(field.eligible_runs(row.seats.clone()).filter(|run| run.len() >= 2));
+            starts.push((runs.len(), seats_count));
+            for run in field.eligible_runs(row.seats.clone(), true) {
+                seats_count += run.end - run.start;
+                runs.push(run);
+            }
         }
-        row_starts.push(runs.len());
-        if runs.iter().map(Range::len).sum::<usize>() < quantity as usize {
-            continue;
-        }
-        for first in 0..rows.len() {
-            // The fewest rows from here on that have enough.
-            let choices =
-                (first + 1..=rows.len()).filter(|last| row_starts[*last] > row_starts[*last - 1]).filter_map(|last| {
-                    Pieces::new(layout, field, false).choose(&runs[row_starts[first]..row_starts[last]], quantity)
-                });
-            best = choices.take(1).chain(best.take()).min();
+        starts.push((runs.len(), seats_count));
+        let pieces = Pieces { layout, field, alone: false };
+        for (first, (first_run, before)) in starts.iter().enumerate() {
+            // The fewest rows from here on that have enough, or a few more if theirs do not fit together.
+            let enough = first + starts[first..].partition_point(|(_, seats_count)| seats_count - before < quantity);
+            let windows = starts[enough..].iter().take(WINDOWS_MAX).map(|(last_run, _)| &runs[*first_run..*last_run]);
+            let choice = windows.filter_map(|window| pieces.choose(window, quantity)).next();
+            best = choice.into_iter().chain(best).min();
         }
     }
     best.map(|(_, seats)| seats)
@@ -50,26 +58,36 @@ pub(super) fn in_one_section(
 
 /// A choice anywhere: of pieces of at least two if there is one, else of any seats.
 pub(super) fn anywhere(layout: &Layout, field: &Field<'_>, within: Range<u32>, quantity: u32) -> Option<Vec<SeatIdx>> {
-    let rows = layout.rows().iter().filter(|row| within.contains(&row.seats.start));
-    let mut runs: Vec<Range<u32>> = rows.flat_map(|row| field.eligible_runs(row.seats.clone())).collect();
-    runs.sort_by_cached_key(|run| {
-        let seats_count = u32::try_from(run.len()).expect("seats are indexed by u32").min(quantity);
-        (Reverse(seats_count), field.guide.block_cost(run.start, seats_count))
-    });
-    let pairs_count = runs.partition_point(|run| run.len() >= 2);
-    if !field.ignores_orphans()
-        && let Some(seats) = around_anchors(&Pieces::new(layout, field, false), &mut runs[..pairs_count], quantity)
-    {
-        return Some(seats);
-    }
-    around_anchors(&Pieces::new(layout, field, true), &mut runs, quantity)
+    let runs = |pairs: bool| -> Vec<Range<u32>> {
+        let rows = layout.rows().iter().filter(|row| within.contains(&row.seats.start));
+        rows.flat_map(|row| field.eligible_runs(row.seats.clone(), pairs)).collect()
+    };
+    let together = Pieces { layout, field, alone: false };
+    let in_pairs = if field.ignores_orphans() { None } else { around_anchors(&together, runs(true), quantity) };
+    in_pairs.or_else(|| around_anchors(&Pieces { layout, field, alone: true }, runs(false), quantity))
 }
 
-/// Tries the first few runs as the first piece.
-fn around_anchors(pieces: &Pieces<'_>, runs: &mut [Range<u32>], quantity: u32) -> Option<Vec<SeatIdx>> {
-    let anchors = runs.iter().filter(|run| pieces.field.satisfies(run)).take(ANCHORS_MAX);
-    let choices = anchors.filter_map(|anchor| pieces.choose_around(anchor, runs, quantity));
+/// Tries the few longest and best runs as the first piece.
+fn around_anchors(pieces: &Pieces<'_>, mut runs: Vec<Range<u32>>, quantity: u32) -> Option<Vec<SeatIdx>> {
+    let key = |run: &Range<u32>| {
+        let seats_count = (run.end - run.start).min(quantity);
+        (Reverse(seats_count), pieces.field.guide.block_cost(run.start, seats_count), run.start)
+    };
+    let satisfying = runs.iter().filter(|run| pieces.field.satisfies(run));
+    let mut anchors: Vec<Range<u32>> = satisfying.cloned().collect();
+    keep_least(&mut anchors, ANCHORS_MAX, key);
+    keep_least(&mut runs, RUNS_MAX.max(quantity as usize), key);
+    let choices = anchors.iter().filter_map(|anchor| pieces.choose_around(anchor, &runs, quantity));
     choices.min().map(|(_, seats)| seats)
+}
+
+/// Keeps the `count_max` least items, in order, without sorting the others.
+fn keep_least<T, K: Ord>(items: &mut Vec<T>, count_max: usize, key: impl Fn(&T) -> K) {
+    if items.len() > count_max {
+        items.select_nth_unstable_by_key(count_max, &key);
+        items.truncate(count_max);
+    }
+    items.sort_unstable_by_key(key);
 }
 
 /// How pieces are put together.
@@ -80,11 +98,7 @@ struct Pieces<'a> {
     alone: bool,
 }
 
-impl<'a> Pieces<'a> {
-    fn new(layout: &'a Layout, field: &'a Field<'a>, alone: bool) -> Self {
-        Self { layout, field, alone }
-    }
-
+impl Pieces<'_> {
     /// Around the longest run.
     fn choose(&self, runs: &[Range<u32>], quantity: u32) -> Option<Choice> {
         let anchor = runs.iter().max_by_key(|run| (run.len(), Reverse(run.start)))?;
@@ -93,20 +107,24 @@ impl<'a> Pieces<'a> {
 
     /// The best part of `anchor`, then what is nearest to it. Cheaper is better: near each other first, good seats then.
     fn choose_around(&self, anchor: &Range<u32>, runs: &[Range<u32>], quantity: u32) -> Option<Choice> {
-        let count = self.piece(anchor, quantity)?;
+        let others = || runs.iter().filter(|run| *run != anchor);
+        let mut count = self.piece(anchor, quantity)?;
+        if !self.alone && count > 2 && !(quantity - count).is_multiple_of(2) && others().all(|run| run.len() == 2) {
+            // Pairs cannot make up an odd number.
+            count -= 1;
+        }
         let satisfying = blocks(anchor, count).filter(|block| self.field.satisfies(block));
-        let first = satisfying
-            .min_by_key(|block| (leaves_one(anchor, block), self.field.guide.block_cost(block.start, count)))?;
+        let cost = |block: &Range<u32>| (leaves_one(anchor, block), self.field.guide.block_cost(block.start, count));
+        let first = satisfying.min_by_key(cost)?;
         let center = self.at(SeatIdx(first.start + count / 2));
         let mut left_count = quantity - count;
         let mut seats: Vec<SeatIdx> = first.map(SeatIdx).collect();
-        let mut others: Vec<(u64, &Range<u32>)> = Vec::new();
+        let mut near: Vec<(u64, &Range<u32>)> = Vec::new();
         if left_count > 0 {
-            let others_of = runs.iter().filter(|run| *run != anchor);
-            others.extend(others_of.map(|run| (self.distance(run, center), run)));
-            others.sort_unstable_by_key(|(distance, run)| (*distance, run.start));
+            near.extend(others().map(|run| (self.distance(run, center), run)));
+            keep_least(&mut near, NEAR_RUNS_MAX.max(quantity as usize), |(distance, run)| (*distance, run.start));
         }
-        for (_, run) in others {
+        for (_, run) in near {
             let Some(count) = self.piece(run, left_count) else { continue };
             let block =
                 blocks(run, count).min_by_key(|block| (leaves_one(run, block), self.distance(block, center)))?;
@@ -134,8 +152,9 @@ impl<'a> Pieces<'a> {
         (count >= 2).then_some(count)
     }
 
+    /// Squared: it only orders.
     fn distance(&self, seats: &Range<u32>, center: (i32, i32)) -> u64 {
-        distance_cm(self.at(SeatIdx(u32::midpoint(seats.start, seats.end - 1))), center)
+        distance_squared(self.at(SeatIdx(u32::midpoint(seats.start, seats.end - 1))), center)
     }
 
     fn at(&self, seat: SeatIdx) -> (i32, i32) {
