@@ -1,8 +1,8 @@
 //! The rules alone, on one core, at 50,000 seats: whole sales per second, the best block of a half-full plan, and how
 //! fast a journal's facts are replayed.
 //!
-//! Ids are spread like those derived from idempotency keys, so that the ordered maps are walked as in production. A batch
-//! sells the whole hall once; copying the fresh event is outside the measured time.
+//! Ids are spread like those derived from idempotency keys, so that the ordered maps are walked as in production. A
+//! batch sells the whole hall once; copying the fresh event is outside the measured time.
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -40,8 +40,8 @@ pub(super) fn named_seats(asks: &[Ask]) -> impl Iterator<Item = SeatIdx> {
     named.copied()
 }
 
-/// Sixty-four bits that differ for asks that differ, near enough: a clash harms only who makes it, for the id is theirs.
-/// It is journaled, so the function is fixed: FNV-1a over 64-bit words, folded after each.
+/// Sixty-four bits that differ for asks that differ, near enough: a clash harms only who makes it, for the id is
+/// theirs. It is journaled, so the function is fixed: FNV-1a over 64-bit words, folded after each.
 pub(super) fn digest(asks: &[Ask]) -> u64 {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |word: u64| {

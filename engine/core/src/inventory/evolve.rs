@@ -1,5 +1,6 @@
-//! Applying facts. Nothing is judged here: `decide` did that when the fact was made, perhaps by older rules. What cannot
-//! be (a seat sold twice, a hold that was never placed) panics, which quarantines the journal instead of spreading.
+//! Applying facts. Nothing is judged here: `decide` did that when the fact was made, perhaps by older rules. What
+//! cannot be (a seat sold twice, a hold that was never placed) panics, which quarantines the journal instead of
+//! spreading.
 
 use super::claim::{Claim, OrderPart, Places, RefundPart};
 use super::claims::{EndedHold, Ending, Slot};

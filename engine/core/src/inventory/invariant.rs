@@ -1,5 +1,5 @@
-//! What must be true after every fact, as predicates with ids. The claims are taken at their word; everything that repeats
-//! them (the seats, the areas, the counts, the indexes) is held against a fresh count.
+//! What must be true after every fact, as predicates with ids. The claims are taken at their word; everything that
+//! repeats them (the seats, the areas, the counts, the indexes) is held against a fresh count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +24,8 @@ pub(super) fn broken(layout: &Layout, state: &State) -> Vec<String> {
     found
 }
 
-/// `seat-once`: no seat is in two claims. `seat-claim`: a seat is held or sold if and only if a claim has it in that state.
-/// `seat-bits`: the free bits say what the packed states say.
+/// `seat-once`: no seat is in two claims. `seat-claim`: a seat is held or sold if and only if a claim has it in that
+/// state. `seat-bits`: the free bits say what the packed states say.
 fn seats(state: &State, found: &mut Vec<String>) {
     let mut owners = BTreeMap::new();
     for (slot, claim) in state.claims.iter() {

@@ -1,8 +1,8 @@
 //! The inventory of one event: its seats, areas, holds and orders.
 //!
-//! [`Inventory::decide`] holds every check and changes nothing; [`Inventory::evolve`] applies a fact and checks nothing
-//! that a decision could still refuse. What a command costs depends on what it asks for, never on the size of the event;
-//! only a search for the best block reads the plan, a machine word for up to sixty-four seats.
+//! [`Inventory::decide`] holds every check and changes nothing; [`Inventory::evolve`] applies a fact and checks
+//! nothing that a decision could still refuse. What a command costs depends on what it asks for, never on the size of
+//! the event; only a search for the best block reads the plan, a machine word for up to sixty-four seats.
 
 use std::sync::Arc;
 

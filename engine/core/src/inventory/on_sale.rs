@@ -50,8 +50,8 @@ impl Inventory {
         }
     }
 
-    /// Holds without an order end by the fact itself; unpaid orders are cancelled one by one, since each has a payment to
-    /// call off; sales are the payment process's to refund.
+    /// Holds without an order end by the fact itself; unpaid orders are cancelled one by one, since each has a payment
+    /// to call off; sales are the payment process's to refund.
     pub(super) fn cancel_event(&self) -> Result<Vec<Fact>, Rejection> {
         match self.state.phase {
             Phase::Draft => return Err(Rejection::NotPublished),

@@ -1,5 +1,5 @@
-//! The state as a value that serde can carry. Only what cannot be derived is in it: the claims say where every place is,
-//! and the indexes are built again from them, so that a snapshot cannot disagree with itself unnoticed.
+//! The state as a value that serde can carry. Only what cannot be derived is in it: the claims say where every place
+//! is, and the indexes are built again from them, so that a snapshot cannot disagree with itself unnoticed.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
 //! The state behind an [`super::Inventory`]: what the facts so far have made true.
 //!
 //! Ids lead through ordered maps to dense slots; nothing is hashed, so no order depends on a run and no choice of ids
-//! makes a command slow. The indexes (`due`,
-//! `buyers`, the seats' claims, the counts) repeat what the claims say; `invariant` checks that they agree.
+//! makes a command slow. The indexes (`due`, `buyers`, the seats' claims, the counts) repeat what the claims say;
+//! `invariant` checks that they agree.
 
 use std::collections::BTreeSet;
 

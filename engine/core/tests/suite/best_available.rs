@@ -213,7 +213,8 @@ proptest! {
         }
         for (id, quantity) in (1..).zip(quantities) {
             let left_count = inventory.counts().available_count;
-            let command = Command::PlaceHold(PlaceHold { hold: HoldId(id), buyer: BuyerId(id), asks: vec![best(quantity)], seed });
+            let asks = vec![best(quantity)];
+            let command = Command::PlaceHold(PlaceHold { hold: HoldId(id), buyer: BuyerId(id), asks, seed });
             let had_block = has_block(&inventory, usize::from(quantity));
             match apply(&mut inventory, UnixMillis(0), &command) {
                 Err(rejection) => {
@@ -228,7 +229,8 @@ proptest! {
                         Place::Ga(_) => None,
                     }).collect();
                     prop_assert_eq!(seats.len(), usize::from(quantity));
-                    let one_row = seats.iter().all(|seat| seat / u32::from(inventory_row_seats(&inventory)) == seats[0] / u32::from(inventory_row_seats(&inventory)));
+                    let row_of = |seat: &u32| inventory.layout().seats()[*seat as usize].row;
+                    let one_row = seats.iter().all(|seat| row_of(seat) == row_of(&seats[0]));
                     let adjacent = seats.windows(2).all(|pair| pair[0] + 1 == pair[1]) && one_row;
                     prop_assert!(adjacent || !had_block, "{:?} though neighbours were free", seats);
                 }
@@ -236,9 +238,4 @@ proptest! {
         }
         prop_assert_eq!(inventory.broken_invariants(), Vec::<String>::new());
     }
-}
-
-fn inventory_row_seats(inventory: &Inventory) -> u16 {
-    let row = &inventory.layout().rows()[0].seats;
-    u16::try_from(row.end - row.start).expect("a row is short")
 }

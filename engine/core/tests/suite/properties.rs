@@ -57,7 +57,8 @@ fn rare() -> impl Strategy<Value = Command> {
     prop_oneof![
         40 => some_seats(3).prop_map(|seats| Command::BlockSeats { seats }),
         40 => some_seats(2).prop_map(|seats| Command::UnblockSeats { seats }),
-        20 => (0..2_u16, 0..9_000_u64).prop_map(|(tier, price)| Command::ChangePrices { prices: vec![priced(tier, price)] }),
+        20 => (0..2_u16, 0..9_000_u64)
+            .prop_map(|(tier, price)| Command::ChangePrices { prices: vec![priced(tier, price)] }),
         4 => Just(Command::Pause),
         12 => Just(Command::Resume),
         1 => Just(Command::Close),

@@ -187,8 +187,8 @@ pub(crate) fn clock(text: &str) -> UnixMillis {
     UnixMillis((parse(minutes) * 60 + parse(seconds)) * 1_000)
 }
 
-/// Plays a table on an event that is on sale: clock, command, and the facts' names (`+` between them, `-` for none) or the
-/// rejection's code after `!`. The invariants are checked after each line.
+/// Plays a table on an event that is on sale: clock, command, and the facts' names (`+` between them, `-` for none) or
+/// the rejection's code after `!`. The invariants are checked after each line.
 pub(crate) fn story(lines: &[(&str, Command, &str)]) -> Inventory {
     story_on(on_sale(), lines)
 }

@@ -27,7 +27,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Runs of free seats of the class, of two at least if `pairs`: what a buyer of any tier could still get side by side.
+    /// Runs of free seats of the class, of two at least if `pairs`: what a buyer of any tier could still get side by
+    /// side.
     pub(super) fn open_runs(&self, within: Range<u32>, pairs: bool) -> impl Iterator<Item = Range<u32>> {
         runs(within, pairs, |word| self.open(word))
     }

@@ -1,5 +1,5 @@
-//! When no row has the block whole: pieces near each other, of two at least so that nobody sits alone, and only when that
-//! cannot be, any seats that are near each other.
+//! When no row has the block whole: pieces near each other, of two at least so that nobody sits alone, and only when
+//! that cannot be, any seats that are near each other.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -105,7 +105,8 @@ impl Pieces<'_> {
         self.choose_around(anchor, runs, quantity)
     }
 
-    /// The best part of `anchor`, then what is nearest to it. Cheaper is better: near each other first, good seats then.
+    /// The best part of `anchor`, then what is nearest to it. Cheaper is better: near each other first, good seats
+    /// then.
     fn choose_around(&self, anchor: &Range<u32>, runs: &[Range<u32>], quantity: u32) -> Option<Choice> {
         let others = || runs.iter().filter(|run| *run != anchor);
         let mut count = self.piece(anchor, quantity)?;
