@@ -31,7 +31,7 @@ use store::{SandboxStore, SavedAnswer, Tables};
 /// What the browser shows as its key; it can only confirm an intent whose secret it knows.
 pub const PUBLISHABLE_KEY: &str = "pk_test_sandbox";
 /// How long webhooks gather before they are sent in reverse.
-const REORDER_GATHER_MS: i64 = 250;
+const REORDER_GATHER_MS: i64 = 1_000;
 
 /// How the sandbox misbehaves, for tests.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -187,8 +187,13 @@ impl Idempotency {
     fn new(key: String, path: &str, body: &[u8]) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(path.as_bytes());
-        hasher.update([0]);
-        hasher.update(body);
+        // The same parameters in another order are the same request, as with Stripe.
+        let mut fields: Vec<&[u8]> = body.split(|byte| *byte == b'&').collect();
+        fields.sort_unstable();
+        for field in fields {
+            hasher.update([b'&']);
+            hasher.update(field);
+        }
         Self { key, fingerprint: hasher.finalize().into() }
     }
 }
@@ -200,6 +205,10 @@ fn announce(tables: &Tables<'_>, done: &Done, settings: &Settings, now_ms: i64) 
     }
     let gather_ms = if settings.reorder { REORDER_GATHER_MS } else { 0 };
     let due_at = now_ms + i64::from(settings.delay_ms) + gather_ms;
+    if settings.reorder {
+        // What waits already waits for what comes now, so that a burst is turned round as a whole.
+        tables.postpone_deliveries(due_at)?;
+    }
     for (kind, object) in &done.events {
         let id = format!("evt_{:032x}", ids::fresh());
         let body = answers::event(&id, kind, object, now_ms.div_euclid(1_000)).to_string();

@@ -103,6 +103,11 @@ impl Tables<'_> {
         select.query_row([id], |row| decoded(&row.get::<_, String>(0)?)).optional()
     }
 
+    /// Lets every waiting webhook wait until `due_at`.
+    pub(super) fn postpone_deliveries(&self, due_at: i64) -> Result<(), rusqlite::Error> {
+        self.0.execute("UPDATE deliveries SET due_at = max(due_at, ?1)", params![due_at]).map(drop)
+    }
+
     /// Refunds of an intent, latest first.
     pub(super) fn refunds(&self, intent: &str, rows_max: u32) -> Result<Vec<SandboxRefund>, rusqlite::Error> {
         let sql = "SELECT json FROM refunds WHERE intent = ?1 ORDER BY seq DESC LIMIT ?2";
