@@ -1,0 +1,152 @@
+//! An order and its tickets, and all orders of one browser.
+
+use actix_web::web::{Data, Path, Query};
+use askama::Template;
+use usher_core::{CancelReason, OrderId, OrderState};
+
+use super::checkout::{payment_address, place_text};
+use super::{Answer, Frame, money, page, see, when};
+use crate::access::Subject;
+use crate::desk::ListQuery;
+use crate::desk::buyer::{self, OrderSheet};
+use crate::extract::Shown;
+use crate::state::AppState;
+
+struct Line {
+    place: String,
+    price: String,
+    ticket: Option<String>,
+    refunded: bool,
+}
+
+#[derive(Template)]
+#[template(path = "buyer/order.html")]
+struct OrderPage {
+    frame: Frame,
+    order: OrderSheet,
+    when: String,
+    heading: &'static str,
+    words: &'static str,
+    lines: Vec<Line>,
+    total: String,
+    refunded: Option<String>,
+    pay: Option<String>,
+    all_tickets: Option<String>,
+    /// Something is still under way: the page looks again by itself.
+    pending: bool,
+    access: String,
+    can_cancel: bool,
+}
+
+/// Where an order stands, in words.
+fn words(order: &OrderSheet) -> (&'static str, &'static str) {
+    match (order.state, order.cancel_reason) {
+        (OrderState::AwaitingPayment, _) if order.lapsed => (
+            "Time is up",
+            "The payment is being called off. If it went through at the last moment, we will say so here.",
+        ),
+        (OrderState::AwaitingPayment, _) if order.failed_payments_count > 0 => (
+            "Waiting for your payment",
+            "The last try to pay failed; nothing was charged. You can try again while the time runs.",
+        ),
+        (OrderState::AwaitingPayment, _) => (
+            "Waiting for your payment",
+            "Your places are held. The order is confirmed as soon as the payment is authorized.",
+        ),
+        (OrderState::Confirmed, _) => ("The places are yours", "Your payment is authorized and is being taken now."),
+        (OrderState::Paid, _) => ("Thank you: the places are yours", "Your order is paid."),
+        (OrderState::Refunded, _) => {
+            ("Refunded", "The money goes back to where it came from. These tickets open no door any more.")
+        }
+        (OrderState::Cancelled, reason) => ("This order came to nothing", cancel_words(reason)),
+    }
+}
+
+fn cancel_words(reason: Option<CancelReason>) -> &'static str {
+    match reason {
+        Some(CancelReason::Buyer) => "You called it off. Nothing was charged.",
+        Some(CancelReason::Lapsed) => "Time ran out before a payment came. Nothing was charged.",
+        Some(CancelReason::PlacesGone) => {
+            "Your payment came after the time was up, and others have the places. The authorization is cancelled; \
+             nothing was charged."
+        }
+        Some(CancelReason::AmountMismatch) => {
+            "The authorized amount was less than the total. The authorization is cancelled; nothing was charged."
+        }
+        Some(CancelReason::CaptureFailed) => "Your bank refused the payment in the end. Nothing was charged.",
+        Some(CancelReason::EventCancelled) => "The event was called off. Nothing was charged.",
+        None => "Nothing was charged.",
+    }
+}
+
+fn sheet_of(state: &AppState, order: OrderSheet) -> OrderPage {
+    let (heading, words) = words(&order);
+    let query = order.access.as_ref().map(|access| format!("?access={access}")).unwrap_or_default();
+    let base = format!("/api/v1/orders/{}", order.order);
+    let lines: Vec<Line> = order
+        .lines
+        .iter()
+        .map(|line| Line {
+            place: place_text(&line.place),
+            price: money(line.place.price_minor, order.currency),
+            ticket: line.ticket.filter(|_| line.ticket_ready).map(|ticket| format!("{base}/tickets/{ticket}{query}")),
+            refunded: line.refunded,
+        })
+        .collect();
+    let printed = lines.iter().all(|line| line.refunded || line.ticket.is_some());
+    let awaiting = order.state == OrderState::AwaitingPayment;
+    OrderPage {
+        frame: Frame::new(state),
+        when: when(order.starts_at, &order.time_zone),
+        heading,
+        words,
+        total: money(order.total_minor, order.currency),
+        refunded: (order.refunded_minor.0 > 0).then(|| money(order.refunded_minor, order.currency)),
+        pay: order
+            .payment
+            .as_ref()
+            .filter(|_| awaiting && !order.lapsed)
+            .and_then(|payment| payment_address(payment, "").ok()),
+        all_tickets: (order.state == OrderState::Paid && printed).then(|| format!("{base}/tickets.pdf{query}")),
+        pending: awaiting || order.state == OrderState::Confirmed || (order.state == OrderState::Paid && !printed),
+        access: order.access.clone().unwrap_or_default(),
+        can_cancel: awaiting && !order.lapsed,
+        lines,
+        order,
+    }
+}
+
+/// One order, for its buyer and for who shows its secret.
+pub(super) async fn one(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
+    let order = buyer::order(&state, &subject, *order, shown.0.as_ref()).await?;
+    page(&sheet_of(&state, order))
+}
+
+/// Calls an unpaid order off.
+pub(super) async fn cancel(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
+    let order = buyer::cancel_order(&state, &subject, *order, shown.0.as_ref()).await?;
+    let query = shown.0.map(|access| format!("?access={}", access.0)).unwrap_or_default();
+    Ok(see(&format!("/orders/{}{query}", order.order)))
+}
+
+#[derive(Template)]
+#[template(path = "buyer/orders.html")]
+struct OrdersPage {
+    frame: Frame,
+    rows: Vec<(OrderId, String, String, &'static str, String)>,
+    next: Option<String>,
+}
+
+/// All orders of this browser.
+pub(super) async fn mine(state: Data<AppState>, subject: Subject, query: Query<ListQuery>) -> Answer {
+    let frame = Frame::new(&state);
+    if subject.buyer.is_none() {
+        return page(&OrdersPage { frame, rows: Vec::new(), next: None });
+    }
+    let listed = buyer::my_orders(&state, &subject, &query).await?;
+    let rows = listed.data.iter().map(|order| {
+        let when = when(order.starts_at, &order.time_zone);
+        (order.order, order.event_name.clone(), when, words(order).0, money(order.total_minor, order.currency))
+    });
+    page(&OrdersPage { frame, rows: rows.collect(), next: listed.next_cursor })
+}
