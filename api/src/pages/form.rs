@@ -1,5 +1,7 @@
 //! Forms as browsers send them: pairs in order, names may repeat.
 
+use usher_core::{Currency, Minor};
+
 use crate::problem::Problem;
 
 /// The fields of one form.
@@ -37,9 +39,48 @@ pub(super) fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, 
     text.parse().map_err(|_| Problem::invalid(&format!("/{name}"), "expected a whole number".to_owned()))
 }
 
+fn digits(currency: Currency) -> u32 {
+    let exponent = iso_currency::Currency::from_code(currency.as_str()).and_then(iso_currency::Currency::exponent);
+    u32::from(exponent.unwrap_or(2))
+}
+
+/// An amount as people write it, `45` or `45.50`, in minor units. No rounding: digits past the currency's are refused.
+pub(super) fn amount(name: &str, text: &str, currency: Currency) -> Result<Minor, Problem> {
+    let digits = digits(currency);
+    let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, ""));
+    let fits = part.len() <= digits as usize && (whole.to_owned() + part).bytes().all(|byte| byte.is_ascii_digit());
+    let minor = fits.then(|| format!("{whole}{part:0<width$}", width = digits as usize).parse().ok()).flatten();
+    let wrong = || Problem::invalid(&format!("/{name}"), format!("expected an amount with at most {digits} decimals"));
+    minor.map(Minor).ok_or_else(wrong)
+}
+
+/// An amount as the form shows it.
+pub(super) fn amount_text(amount: Minor, currency: Currency) -> String {
+    let digits = digits(currency);
+    let unit = 10_u64.pow(digits);
+    if digits == 0 {
+        return amount.0.to_string();
+    }
+    format!("{}.{:0width$}", amount.0 / unit, amount.0 % unit, width = digits as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_are_read_without_rounding() {
+        let euro: Currency = "EUR".parse().unwrap();
+        let read = |text, currency: &str| amount("p", text, currency.parse().unwrap()).ok();
+        for (text, minor) in [("45", 4_500), ("45.5", 4_550), ("45,05", 4_505), ("0", 0)] {
+            assert_eq!(read(text, "EUR"), Some(Minor(minor)), "{text}");
+            assert_eq!(read(&amount_text(Minor(minor), euro), "EUR"), Some(Minor(minor)));
+        }
+        assert_eq!((read("4500", "JPY"), read("1.250", "KWD")), (Some(Minor(4_500)), Some(Minor(1_250))));
+        for wrong in ["", "-1", "1.234", "1e3", "x"] {
+            assert_eq!(read(wrong, "EUR"), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_name_may_repeat_and_values_are_trimmed() {

@@ -8,6 +8,7 @@ mod browse;
 mod checkout;
 mod form;
 mod orders;
+mod organizer;
 mod seats;
 
 use actix_web::HttpResponse;
@@ -60,6 +61,7 @@ pub fn routes(t: &mut Table) {
     t.post(Anyone, "/orders/{order}/cancel", orders::cancel);
     t.get(Anyone, "/me/orders", orders::mine);
     t.get(Anyone, "/assets/{digest}/{name}", assets::serve);
+    organizer::routes(t);
 }
 
 /// A page that nobody else may keep.

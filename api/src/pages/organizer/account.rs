@@ -1,0 +1,113 @@
+//! Logging in and out, and what there is once one is in.
+
+use actix_web::HttpRequest;
+use actix_web::web::{Bytes, Data, Query};
+use askama::Template;
+use usher_core::EventId;
+use usher_engine::accounts::Role;
+
+use crate::access::Subject;
+use crate::desk::ListQuery;
+use crate::desk::organizer::{self, LoginForm, RegisterForm, SessionSheet};
+use crate::extract::ClientAddress;
+use crate::pages::form::Form;
+use crate::pages::{Answer, Frame, page, see, state_text, when};
+use crate::problem::{Problem, kinds};
+use crate::state::AppState;
+
+#[derive(Template)]
+#[template(path = "organizer/login.html")]
+struct LoginPage {
+    frame: Frame,
+    register: bool,
+    failed: Option<String>,
+    email: String,
+}
+
+/// The form.
+pub(super) async fn login_page(state: Data<AppState>) -> Answer {
+    page(&LoginPage { frame: Frame::new(&state), register: false, failed: None, email: String::new() })
+}
+
+/// The form for a new account.
+pub(super) async fn register_page(state: Data<AppState>) -> Answer {
+    page(&LoginPage { frame: Frame::new(&state), register: true, failed: None, email: String::new() })
+}
+
+/// Logs in.
+pub(super) async fn login(state: Data<AppState>, from: ClientAddress, body: Bytes) -> Answer {
+    let form = Form::read(&body)?;
+    let login = LoginForm { email: form.text("email").to_owned(), password: form.text("password").to_owned() };
+    entered(&state, organizer::login(&state, &login, from.0).await, false, &login.email)
+}
+
+/// Makes an account and logs it in.
+pub(super) async fn register(state: Data<AppState>, from: ClientAddress, body: Bytes) -> Answer {
+    let form = Form::read(&body)?;
+    let new = RegisterForm {
+        email: form.text("email").to_owned(),
+        password: form.text("password").to_owned(),
+        organizer_name: form.text("organizer_name").to_owned(),
+    };
+    entered(&state, organizer::register(&state, &new, from.0).await, true, &new.email)
+}
+
+fn entered(state: &AppState, outcome: Result<SessionSheet, Problem>, register: bool, email: &str) -> Answer {
+    match outcome {
+        Ok(session) => {
+            let mut response = see("/organizer");
+            let cookie = state.cookies.session(&session.token.0, session.lasts_ms);
+            let added = response.add_cookie(&cookie);
+            added.map_err(|error| Problem::new(&kinds::INTERNAL, error.to_string()))?;
+            Ok(response)
+        }
+        Err(problem) => {
+            let failed = Some(format!("{}. {}", problem.kind.title, problem.detail));
+            let status = problem.status();
+            let mut response =
+                page(&LoginPage { frame: Frame::new(state), register, failed, email: email.to_owned() })?;
+            *response.status_mut() = status;
+            Ok(response)
+        }
+    }
+}
+
+/// Logs out.
+pub(super) async fn logout(state: Data<AppState>, request: HttpRequest) -> Answer {
+    if let Some(cookie) = request.cookie(state.cookies.session_name()) {
+        organizer::logout(&state, cookie.value()).await?;
+    }
+    let mut response = see("/");
+    let added = response.add_cookie(&state.cookies.no_session());
+    added.map_err(|error| Problem::new(&kinds::INTERNAL, error.to_string()))?;
+    Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "organizer/home.html")]
+struct HomePage {
+    frame: Frame,
+    organizer_name: String,
+    admin: bool,
+    rows: Vec<(EventId, String, String, &'static str, u64, u64)>,
+    next: Option<String>,
+}
+
+/// The organizer's events, or the login.
+pub(super) async fn home(state: Data<AppState>, subject: Subject, query: Query<ListQuery>) -> Answer {
+    let Some(login) = &subject.login else { return Ok(see("/organizer/login")) };
+    let listed = organizer::my_events(&state, &subject, &query).await?;
+    let rows = listed.data.iter().map(|event| {
+        let card = &event.sheet.card;
+        let sold = event.sheet.capacity_count.saturating_sub(event.sheet.available_count);
+        let when = when(card.starts_at, &card.time_zone);
+        (card.event, card.name.clone(), when, state_text(card.state), sold, event.sheet.capacity_count)
+    });
+    page(&HomePage {
+        frame: Frame::new(&state),
+        organizer_name: login.organizer_name.clone(),
+        admin: login.role == Role::Admin,
+        rows: rows.collect(),
+        next: listed.next_cursor,
+    })
+}
