@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn amounts_are_read_without_rounding() {
         let euro: Currency = "EUR".parse().unwrap();
-        let read = |text, currency: &str| amount("p", text, currency.parse().unwrap()).ok();
+        let read = |text: &str, currency: &str| amount("p", text, currency.parse().unwrap()).ok();
         for (text, minor) in [("45", 4_500), ("45.5", 4_550), ("45,05", 4_505), ("0", 0)] {
             assert_eq!(read(text, "EUR"), Some(Minor(minor)), "{text}");
             assert_eq!(read(&amount_text(Minor(minor), euro), "EUR"), Some(Minor(minor)));

@@ -7,6 +7,7 @@ mod command_line;
 mod editing;
 mod limits;
 mod live;
+mod pages;
 mod routes;
 mod sandbox_api;
 mod sandbox_gateway;

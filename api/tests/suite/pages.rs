@@ -1,0 +1,139 @@
+//! Pages as a browser without JavaScript uses them: forms, redirects and cookies, nothing else.
+
+use reqwest::StatusCode;
+use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+
+use crate::support::TestHouse;
+
+/// A browser: keeps cookies, follows no redirect by itself.
+struct Browser<'a> {
+    house: &'a TestHouse,
+    cookies: Vec<String>,
+}
+
+impl<'a> Browser<'a> {
+    fn new(house: &'a TestHouse) -> Self {
+        Self { house, cookies: Vec::new() }
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> reqwest::Response {
+        let request = request.header(COOKIE, self.cookies.join("; ")).header("Accept", "text/html");
+        let response = request.send().await.unwrap();
+        for cookie in response.headers().get_all(SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+            self.cookies.push(cookie);
+        }
+        response
+    }
+
+    async fn get(&mut self, path: &str) -> String {
+        let request = self.house.http.get(format!("{}{path}", self.house.url));
+        let response = self.send(request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.text().await.unwrap()
+    }
+
+    /// Sends a form and tells where it leads, as a path.
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
+        let house = self.house;
+        let request = house.http.post(format!("{}{path}", house.url)).header(ORIGIN, &house.url).form(fields);
+        let response = self.send(request).await;
+        let status = response.status();
+        let Some(place) = response.headers().get(LOCATION).cloned() else {
+            panic!("{path} answered {status}: {}", response.text().await.unwrap());
+        };
+        assert_eq!(status, StatusCode::SEE_OTHER, "{path}");
+        place.to_str().unwrap().trim_start_matches(&house.url).to_owned()
+    }
+}
+
+/// The first `value` behind `before` in a page.
+fn after<'a>(html: &'a str, before: &str, until: char) -> &'a str {
+    let start = html.find(before).unwrap_or_else(|| panic!("no {before} in {html}")) + before.len();
+    html[start..].split(until).next().unwrap()
+}
+
+/// Pays on the sandbox's page and gives the order page's path.
+async fn pay(browser: &mut Browser<'_>, payment: &str, card: &str) -> String {
+    let page = browser.get(payment).await;
+    let secret = after(&page, "client_secret\" value=\"", '"').to_owned();
+    let back = after(&page, "return_url\" value=\"", '"').replace("&#38;", "&").replace("&amp;", "&");
+    let path = payment.split('?').next().unwrap().to_owned();
+    browser.post(&path, &[("client_secret", &secret), ("card", card), ("return_url", &back)]).await
+}
+
+#[actix_web::test]
+async fn seats_are_bought_by_forms_alone() {
+    let house = TestHouse::start().await;
+    let key = house.organizer().await;
+    let event = house.event_on_sale(&key, 4_500).await;
+    let mut browser = Browser::new(&house);
+    assert!(browser.get("/").await.contains(&format!("/events/{event}")));
+    assert!(browser.get(&format!("/events/{event}")).await.contains("EUR 45.00"));
+    let seats = browser.get(&format!("/events/{event}/seats")).await;
+    let section = after(&seats, "?section=", '#').to_owned();
+    let list = browser.get(&format!("/events/{event}/seats?section={section}")).await;
+    let (form_key, seat) =
+        (format!("{}-list", after(&list, "name=\"key\" value=\"", '-')), after(&list, "name=\"seat\" value=\"", '"'));
+    let hold = browser.post(&format!("/events/{event}/hold"), &[("key", &form_key), ("seat", seat)]).await;
+    assert!(browser.get(&hold).await.contains("EUR 45.00"));
+    assert_eq!(browser.post(&format!("{hold}/keep"), &[]).await, hold);
+    let page = browser.get(&hold).await;
+    let checkout = after(&page, "name=\"key\" value=\"", '"').to_owned();
+    let fields = [("key", checkout.as_str()), ("name", "Zoë <b>Ω</b>"), ("email", "zoe@example.org")];
+    let payment = browser.post(&format!("{hold}/checkout"), &fields).await;
+    let order = pay(&mut browser, &payment, "4242424242424242").await;
+    let path = order.clone();
+    let api = order.replace("/orders/", "/api/v1/orders/");
+    house.until(&api, None, |order| order["lines"][0]["ticket_ready"] == true).await;
+    let page = browser.get(&path).await;
+    assert!(page.contains("Download all tickets"), "{page}");
+    assert!(browser.get("/me/orders").await.contains("the places are yours"));
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn a_hold_that_is_given_back_frees_its_seats() {
+    let house = TestHouse::start().await;
+    let key = house.organizer().await;
+    let event = house.event_on_sale(&key, 4_500).await;
+    let mut browser = Browser::new(&house);
+    let hold_path = format!("/events/{event}/hold");
+    let hold = browser.post(&hold_path, &[("key", "a-best-try-of-mine"), ("quantity", "2")]).await;
+    assert_eq!(browser.post(&format!("{hold}/release"), &[]).await, format!("/events/{event}/seats"));
+    assert!(browser.get(&format!("/events/{event}")).await.contains("60 of 60 places are free"));
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn an_organizer_gets_from_registering_to_a_sale_in_four_screens() {
+    let house = TestHouse::start().await;
+    let mut browser = Browser::new(&house);
+    let fields = [("organizer_name", "Shows & Sons"), ("email", "o@example.org"), ("password", "a long password")];
+    assert_eq!(browser.post("/organizer/register", &fields).await, "/organizer");
+    assert!(browser.get("/organizer").await.contains("Shows &#38; Sons"));
+    let fields = [
+        ("name", "First Night"),
+        ("venue", "Hall 1"),
+        ("description", ""),
+        ("starts_at", "2030-03-01T19:30"),
+        ("time_zone", "Europe/Vienna"),
+        ("currency", "EUR"),
+        ("template", "hall"),
+        ("seats_count", "60"),
+        ("standing_count", ""),
+    ];
+    let control = browser.post("/organizer/events/new", &fields).await;
+    let page = browser.get(&control).await;
+    let tiers: Vec<String> =
+        page.split("name=\"price.").skip(1).map(|rest| format!("price.{}", rest.split('"').next().unwrap())).collect();
+    let prices: Vec<(&str, &str)> = tiers.iter().map(|tier| (tier.as_str(), "19.50")).collect();
+    assert_eq!(browser.post(&format!("{control}/prices"), &prices).await, control);
+    for step in ["publish", "open"] {
+        assert_eq!(browser.post(&format!("{control}/steps/{step}"), &[]).await, control);
+    }
+    assert!(browser.get("/").await.contains("First Night"));
+    assert!(browser.get(&format!("{control}/sales")).await.contains("0 of 60"));
+    assert!(browser.get(&format!("{control}/orders")).await.contains("No orders yet"));
+    house.stop().await;
+}
