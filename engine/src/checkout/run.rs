@@ -199,7 +199,7 @@ impl<'a> Run<'a> {
         key: &str,
     ) -> Result<Flow, PaymentError> {
         // From here on the payment is unsettled, so that the reconciler finds it if we do not come back.
-        self.shared.parts.payments.checked(self.order, self.shared.parts.clock.now(), false).await?;
+        self.shared.parts.payments.reopen(self.order).await?;
         let intent = intent_id(truth)?;
         let sent: ProviderRefund = self.shared.parts.gateway.refund(intent, amount_minor, refund, key).await?;
         if let Some(listed) = self.provider.as_mut().and_then(|provider| provider.refunds.as_mut()) {
@@ -217,7 +217,7 @@ impl<'a> Run<'a> {
             Step::CancelOrder { reason } => Command::CancelOrder { order, buyer: None, reason: *reason },
             Step::BeginRefund { refund } => {
                 // Unsettled before the fact: the wish survives a crash between the two.
-                self.shared.parts.payments.checked(order, self.shared.parts.clock.now(), false).await?;
+                self.shared.parts.payments.reopen(order).await?;
                 Command::Refund { order, refund: *refund, lines: RefundLines::All }
             }
             Step::RecordRefundPaid { refund } => Command::RecordRefundPaid { order, refund: *refund },

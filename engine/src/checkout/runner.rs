@@ -141,8 +141,7 @@ impl Runner {
     /// # Errors
     /// The store failed; ask for no refund then.
     pub async fn unsettle(&self, order: OrderId) -> Result<(), StoreError> {
-        let now = self.shared.parts.clock.now();
-        self.shared.parts.payments.checked(order, now, false).await
+        self.shared.parts.payments.reopen(order).await
     }
 
     /// Tells the event that a try to pay failed. An order that is past that does not mind.

@@ -4,7 +4,7 @@
 //! the look changes nothing the second time. One that fails is tried again later and at last kept as dead, where an
 //! operator sees and replays it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,7 +122,9 @@ impl InboxProcessor {
 
     async fn look(&self, intent: &str, webhooks: &[WebhookRecord]) -> Result<&'static str, PaymentError> {
         let Some((event, order)) = self.order_of(intent).await? else { return Ok("of_no_concern") };
-        for attempt in webhooks.iter().filter_map(failed_attempt) {
+        // In their own order, because news of an older try than the last one known is dropped.
+        let attempts: BTreeSet<u32> = webhooks.iter().filter_map(failed_attempt).collect();
+        for attempt in attempts {
             self.parts.runner.declined(event, order, attempt).await?;
         }
         self.parts.runner.settle(event, order).await?;

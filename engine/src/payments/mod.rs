@@ -32,7 +32,7 @@ pub struct PaymentRecord {
     pub amount_minor: Minor,
     /// In what.
     pub currency: Currency,
-    /// Nothing more is to be done: captured, or cancelled.
+    /// Nothing more is to be done: captured and refunded as far as asked, or cancelled.
     pub settled: bool,
     /// When it was made.
     pub created_at: UnixMillis,
@@ -49,8 +49,10 @@ pub trait Payments: Send + Sync + 'static {
     async fn payment(&self, order: OrderId) -> Result<Option<PaymentRecord>, StoreError>;
     /// The payment of an intent.
     async fn payment_by_intent(&self, intent: &str) -> Result<Option<PaymentRecord>, StoreError>;
-    /// Marks a look at the provider, and whether it settled the payment.
+    /// Marks a look at the provider, and whether it settled the payment; a look does not reopen a settled one.
     async fn checked(&self, order: OrderId, at: UnixMillis, settled: bool) -> Result<(), StoreError>;
+    /// Marks a settled payment as unsettled, for more is to be done about it: a refund. An unknown order is fine.
+    async fn reopen(&self, order: OrderId) -> Result<(), StoreError>;
     /// Unsettled payments last looked at before `before`, longest ago first.
     async fn unsettled(&self, before: UnixMillis, rows_max: u32) -> Result<Vec<PaymentRecord>, StoreError>;
 }

@@ -18,11 +18,11 @@ use crate::orders::OrderRecord;
 use crate::store::{PAGE_ROWS_MAX, StoreError};
 
 /// How often silent payments are looked for.
-const RECONCILE_EVERY: Duration = Duration::from_secs(10);
+const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How long a payment may be silent. A hold lasts some minutes, so a lost webhook still finds its seats.
 const SILENT_MS: u64 = 60_000;
 /// Payments asked about each time: with the pause above 10 a second, a tenth of what the provider allows.
-const PAYMENTS_MAX: u32 = 100;
+const PAYMENTS_MAX: u32 = 50;
 /// Payments asked about together.
 const LOOKS_MAX: usize = 8;
 /// Events listed at once by the sweep.
@@ -95,7 +95,8 @@ impl Reconciler {
         if let Err(error) = runner.settle_because(payment.event, payment.order, Cause::Silence).await {
             tracing::warn!(order = %payment.order, %error, "a silent payment could not be settled");
             // To the end of the line, so that those that fail for ever do not hide the others.
-            if let Err(error) = runner.unsettle(payment.order).await {
+            let parts = runner.parts();
+            if let Err(error) = parts.payments.checked(payment.order, parts.clock.now(), false).await {
                 tracing::error!(order = %payment.order, %error, "a payment could not be marked");
             }
         }

@@ -11,6 +11,7 @@ mod jobs_conformance;
 mod journal_conformance;
 mod journal_samples;
 mod orders_conformance;
+mod payment_process;
 mod payments_conformance;
 mod snapshot_samples;
 mod sqlite_journal;

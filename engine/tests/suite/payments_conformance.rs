@@ -11,7 +11,7 @@ pub(crate) async fn every_payments_store(store: &dyn Payments) {
     the_first_payment_of_an_order_stays(store).await;
     an_intent_pays_one_order(store).await;
     unsettled_payments_come_longest_unseen_first(store).await;
-    a_settled_payment_stays_settled(store).await;
+    a_settled_payment_stays_settled_until_it_is_reopened(store).await;
 }
 
 /// All rules of the inbox.
@@ -84,13 +84,18 @@ async fn unsettled_payments_come_longest_unseen_first(store: &dyn Payments) {
     assert_eq!(orders(-69).await, [mine[0]]);
 }
 
-async fn a_settled_payment_stays_settled(store: &dyn Payments) {
+async fn a_settled_payment_stays_settled_until_it_is_reopened(store: &dyn Payments) {
     let payment = put(store, payment(5)).await;
     store.checked(payment.order, UnixMillis(10), true).await.unwrap();
     store.checked(payment.order, UnixMillis(7), false).await.unwrap();
     store.checked(OrderId(ids::fresh()), UnixMillis(7), false).await.unwrap();
     let settled = PaymentRecord { settled: true, checked_at: UnixMillis(10), ..payment };
-    assert_eq!(store.payment(settled.order).await.unwrap(), Some(settled));
+    assert_eq!(store.payment(settled.order).await.unwrap(), Some(settled.clone()));
+    store.reopen(settled.order).await.unwrap();
+    store.reopen(OrderId(ids::fresh())).await.unwrap();
+    let reopened = PaymentRecord { settled: false, ..settled };
+    assert_eq!(store.payment(reopened.order).await.unwrap(), Some(reopened.clone()));
+    store.checked(reopened.order, UnixMillis(10), true).await.unwrap();
 }
 
 fn webhook(received_at: i64) -> WebhookRecord {

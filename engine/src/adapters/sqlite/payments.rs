@@ -86,6 +86,16 @@ impl Payments for SqlitePayments {
             .await
     }
 
+    async fn reopen(&self, order: OrderId) -> Result<(), StoreError> {
+        self.database
+            .write(move |conn| {
+                conn.prepare_cached("UPDATE payments SET settled = 0 WHERE buyer_order = ?1")?
+                    .execute([id(order.0)])?;
+                Ok(())
+            })
+            .await
+    }
+
     async fn unsettled(&self, before: UnixMillis, rows_max: u32) -> Result<Vec<PaymentRecord>, StoreError> {
         self.database
             .read(move |conn| {

@@ -2,3 +2,4 @@
 
 pub(crate) mod events;
 pub(crate) mod memory_journal;
+pub(crate) mod payment_world;
