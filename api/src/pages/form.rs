@@ -48,7 +48,9 @@ fn digits(currency: Currency) -> u32 {
 pub(super) fn amount(name: &str, text: &str, currency: Currency) -> Result<Minor, Problem> {
     let digits = digits(currency);
     let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, ""));
-    let fits = part.len() <= digits as usize && (whole.to_owned() + part).bytes().all(|byte| byte.is_ascii_digit());
+    let fits = !whole.is_empty()
+        && part.len() <= digits as usize
+        && (whole.to_owned() + part).bytes().all(|byte| byte.is_ascii_digit());
     let minor = fits.then(|| format!("{whole}{part:0<width$}", width = digits as usize).parse().ok()).flatten();
     let wrong = || Problem::invalid(&format!("/{name}"), format!("expected an amount with at most {digits} decimals"));
     minor.map(Minor).ok_or_else(wrong)
