@@ -10,7 +10,7 @@ use actix_web::{App, Error, web};
 use crate::access::Access::{Admin, Anyone, Buyer, Organizer, Signed};
 use crate::middleware::shell::shell;
 use crate::problem::{Problem, kinds};
-use crate::routes::{accounts, admin, docs, events, holds, ops, orders, organizer, problems, sale, webhooks};
+use crate::routes::{accounts, admin, docs, events, holds, ops, orders, organizer, sale, webhooks};
 use crate::state::AppState;
 use crate::table::Table;
 use crate::{extract, pages};
@@ -79,10 +79,6 @@ pub fn routes() -> Table {
     t.get(Anyone, "/metrics", ops::metrics);
     t.get(Anyone, "/keys/tickets.json", ops::ticket_keys);
     t.get(Anyone, "/openapi.json", docs::openapi);
-    t.get(Anyone, "/docs", docs::docs);
-    t.get(Anyone, "/docs/style.css", docs::style);
-    t.get(Anyone, "/problems", problems::all);
-    t.get(Anyone, "/problems/{code}", problems::one);
     pages::routes(t);
     table
 }

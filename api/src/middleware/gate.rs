@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -49,13 +50,26 @@ pub async fn gate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
+        return Ok(ServiceResponse::from_err(Problem::of(&kinds::INTERNAL), request.into_parts().0));
+    };
+    let deadline = state.settings.server.deadline.0;
+    shelter(deadline, request, async |request| pass(access, &state, request, next).await).await
+}
+
+/// Only the deadline and the catching of panics: for routes that speak another's API.
+///
+/// # Errors
+/// Never: what fails inside becomes a response.
+pub async fn shelter(
+    deadline: Duration,
+    request: ServiceRequest,
+    work: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<BoxBody>, actix_web::Error>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     // The router is done with the request here, so holding on to it is safe.
     let kept = request.request().clone();
-    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
-        return Ok(ServiceResponse::from_err(Problem::of(&kinds::INTERNAL), kept));
-    };
-    let work = AssertUnwindSafe(pass(access, &state, request, next)).catch_unwind();
-    let outcome = match tokio::time::timeout(state.settings.server.deadline.0, work).await {
+    let work = AssertUnwindSafe(work(request)).catch_unwind();
+    let outcome = match tokio::time::timeout(deadline, work).await {
         Ok(Ok(Ok(response))) => return Ok(response),
         Ok(Ok(Err(error))) => error,
         Ok(Err(_panic)) => {

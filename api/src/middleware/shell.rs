@@ -10,7 +10,8 @@ use actix_web::{HttpMessage, web};
 
 use super::RequestId;
 use crate::metrics as names;
-use crate::problem::{Problem, kinds, page};
+use crate::pages::problems;
+use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 
 /// Paths whose problems are always JSON.
@@ -36,7 +37,7 @@ pub async fn shell(
     } else {
         next.call(request).await?.map_into_boxed_body()
     };
-    let mut response = as_problem(response, &id, as_page);
+    let mut response = as_problem(response, &id, state.as_ref().map(|state| state.get_ref()).filter(|_| as_page));
     if let Some(state) = state {
         state.dress.put_on(response.headers_mut(), &id.0);
     }
@@ -55,12 +56,16 @@ fn body_is_too_large(state: &AppState, headers: &HeaderMap) -> bool {
     length.is_some_and(|bytes| bytes > state.settings.server.plan_body_max.0)
 }
 
-/// Gives a problem its form: the handler only said what it is.
-fn as_problem(response: ServiceResponse, id: &RequestId, as_page: bool) -> ServiceResponse {
+/// Gives a problem its form: the handler only said what it is. A page needs the state that its frame shows.
+fn as_problem(response: ServiceResponse, id: &RequestId, page_of: Option<&AppState>) -> ServiceResponse {
     let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) else {
         return response;
     };
-    let formed = if as_page { page::response(problem, &id.0) } else { problem.to_response(Some(&id.0)) };
+    let request = response.request();
+    let formed = match page_of {
+        Some(state) => problems::response(state, problem, request.method(), request.path(), &id.0),
+        None => problem.to_response(Some(&id.0)),
+    };
     let cookies: Vec<_> = response.response().cookies().map(actix_web::cookie::Cookie::into_owned).collect();
     let mut response = response.into_response(formed);
     for cookie in cookies {

@@ -6,9 +6,11 @@
 mod assets;
 mod browse;
 mod checkout;
+mod docs;
 mod form;
 mod orders;
 mod organizer;
+pub(crate) mod problems;
 mod seats;
 
 use actix_web::HttpResponse;
@@ -17,7 +19,7 @@ use askama::Template;
 use usher_core::{Currency, Minor};
 use usher_engine::tickets::render::{price_text, starts_text};
 
-use crate::access::Access::Anyone;
+use crate::access::Access::{Anyone, Buyer};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 use crate::table::Table;
@@ -53,14 +55,17 @@ pub fn routes(t: &mut Table) {
     t.get(Anyone, "/events/{event}", browse::one);
     t.get(Anyone, "/events/{event}/seats", seats::page);
     t.post(Anyone, "/events/{event}/hold", seats::hold);
-    t.get(Anyone, "/events/{event}/holds/{hold}", checkout::page);
-    t.post(Anyone, "/events/{event}/holds/{hold}/keep", checkout::keep);
-    t.post(Anyone, "/events/{event}/holds/{hold}/release", checkout::release);
-    t.post(Anyone, "/events/{event}/holds/{hold}/checkout", checkout::pay);
+    t.get(Buyer, "/events/{event}/holds/{hold}", checkout::page);
+    t.post(Buyer, "/events/{event}/holds/{hold}/keep", checkout::keep);
+    t.post(Buyer, "/events/{event}/holds/{hold}/release", checkout::release);
+    t.post(Buyer, "/events/{event}/holds/{hold}/checkout", checkout::pay);
     t.get(Anyone, "/orders/{order}", orders::one);
     t.post(Anyone, "/orders/{order}/cancel", orders::cancel);
     t.get(Anyone, "/me/orders", orders::mine);
     t.get(Anyone, "/assets/{digest}/{name}", assets::serve);
+    t.get(Anyone, "/docs", docs::page);
+    t.get(Anyone, "/problems", problems::all);
+    t.get(Anyone, "/problems/{code}", problems::one);
     organizer::routes(t);
 }
 

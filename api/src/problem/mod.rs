@@ -5,7 +5,6 @@
 
 mod from;
 pub mod kinds;
-pub mod page;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};

@@ -8,7 +8,6 @@ pub(crate) mod holds;
 pub(crate) mod ops;
 pub(crate) mod orders;
 pub(crate) mod organizer;
-pub(crate) mod problems;
 pub(crate) mod sale;
 pub(crate) mod webhooks;
 

@@ -1,45 +1,60 @@
 //! The sandbox over HTTP.
 
+use std::time::Duration;
+
+use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, Data, Path, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Route};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::form::Form;
 use super::operation::Operation;
 use super::refusal::Refusal;
+use crate::middleware::gate::shelter;
+
 use super::{Answer, Idempotency, PUBLISHABLE_KEY, Sandbox, Settings, cards, pay};
 
 /// The largest body the sandbox reads.
 const BODY_BYTES_MAX: usize = 32 * 1024;
+/// How long the sandbox may take over an answer; its slow card is told by a webhook, not by a slow answer.
+const DEADLINE: Duration = Duration::from_secs(30);
 /// Rows of one page of the ledger.
 const LEDGER_ROWS_MAX: u32 = 1_000;
 /// The longest idempotency key, as at Stripe.
 const KEY_BYTES_MAX: usize = 255;
+
+/// With a deadline, and a panic answered instead of a connection dropped.
+fn sheltered(route: Route) -> Route {
+    route.wrap(from_fn(async |request: ServiceRequest, next: Next<_>| {
+        shelter(DEADLINE, request, async |request| Ok(next.call(request).await?.map_into_boxed_body())).await
+    }))
+}
 
 pub(super) fn configure(sandbox: &Sandbox, config: &mut ServiceConfig) {
     config.service(
         web::scope("/sandbox")
             .app_data(Data::new(sandbox.clone()))
             .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
-            .route("/v1/payment_intents", web::post().to(create))
-            .route("/v1/payment_intents/{intent}", web::get().to(retrieve))
-            .route("/v1/payment_intents/{intent}/confirm", web::post().to(confirm))
-            .route("/v1/payment_intents/{intent}/cancel", web::post().to(cancel))
-            .route("/v1/payment_intents/{intent}/capture", web::post().to(capture))
-            .route("/v1/refunds", web::post().to(refund))
-            .route("/v1/refunds", web::get().to(list_refunds))
-            .route("/v1/refunds/{refund}", web::get().to(retrieve_refund))
-            .route("/style.css", web::get().to(pay::style))
-            .route("/pay/{intent}", web::get().to(pay::page))
-            .route("/pay/{intent}", web::post().to(pay::submit))
-            .route("/pay/{intent}/authenticate", web::get().to(pay::bank_page))
-            .route("/pay/{intent}/authenticate", web::post().to(pay::bank_submit))
-            .route("/ledger", web::get().to(ledger))
-            .route("/settings", web::get().to(settings))
-            .route("/settings", web::post().to(set)),
+            .route("/v1/payment_intents", sheltered(web::post().to(create)))
+            .route("/v1/payment_intents/{intent}", sheltered(web::get().to(retrieve)))
+            .route("/v1/payment_intents/{intent}/confirm", sheltered(web::post().to(confirm)))
+            .route("/v1/payment_intents/{intent}/cancel", sheltered(web::post().to(cancel)))
+            .route("/v1/payment_intents/{intent}/capture", sheltered(web::post().to(capture)))
+            .route("/v1/refunds", sheltered(web::post().to(refund)))
+            .route("/v1/refunds", sheltered(web::get().to(list_refunds)))
+            .route("/v1/refunds/{refund}", sheltered(web::get().to(retrieve_refund)))
+            .route("/style.css", sheltered(web::get().to(pay::style)))
+            .route("/pay/{intent}", sheltered(web::get().to(pay::page)))
+            .route("/pay/{intent}", sheltered(web::post().to(pay::submit)))
+            .route("/pay/{intent}/authenticate", sheltered(web::get().to(pay::bank_page)))
+            .route("/pay/{intent}/authenticate", sheltered(web::post().to(pay::bank_submit)))
+            .route("/ledger", sheltered(web::get().to(ledger)))
+            .route("/settings", sheltered(web::get().to(settings)))
+            .route("/settings", sheltered(web::post().to(set))),
     );
 }
 

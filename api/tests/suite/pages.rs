@@ -137,3 +137,42 @@ async fn an_organizer_gets_from_registering_to_a_sale_in_four_screens() {
     assert!(browser.get(&format!("{control}/orders")).await.contains("No orders yet"));
     house.stop().await;
 }
+
+#[actix_web::test]
+async fn who_has_to_log_in_is_led_to_the_login_and_back() {
+    let house = TestHouse::start().await;
+    house.organizer().await;
+    let mut browser = Browser::new(&house);
+    let request = house.http.get(format!("{}/organizer/events/new", house.url));
+    let response = browser.send(request).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    let login = response.headers()[LOCATION].to_str().unwrap().to_owned();
+    assert_eq!(login, "/organizer/login?next=%2Forganizer%2Fevents%2Fnew");
+    let page = browser.get(&login).await;
+    let next = after(&page, "name=\"next\" value=\"", '"').to_owned();
+    let [email, password] = ["organizer@example.org", "correct horse"];
+    let fields = [("email", email), ("password", password), ("next", &next)];
+    assert_eq!(browser.post("/organizer/login", &fields).await, "/organizer/events/new");
+    for elsewhere in ["https://evil.example/", "//evil.example/", "/organizer/\\evil", "/organizer//evil", ""] {
+        let fields = [("email", email), ("password", password), ("next", elsewhere)];
+        assert_eq!(browser.post("/organizer/login", &fields).await, "/organizer", "{elsewhere}");
+    }
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn a_browser_is_told_of_a_problem_in_words_and_in_the_frame_of_the_pages() {
+    let house = TestHouse::start().await;
+    let mut browser = Browser::new(&house);
+    for (path, status, words) in [
+        ("/nothing-here", StatusCode::NOT_FOUND, "There is nothing here"),
+        ("/events/evt_0/holds/hld_0", StatusCode::UNAUTHORIZED, "This browser holds no places here"),
+        ("/admin/jobs", StatusCode::SEE_OTHER, ""),
+    ] {
+        let response = browser.send(house.http.get(format!("{}{path}", house.url))).await;
+        assert_eq!(response.status(), status, "{path}");
+        let html = response.text().await.unwrap();
+        assert!(html.contains(words) && (words.is_empty() || html.contains("aria-label=\"Main\"")), "{path}: {html}");
+    }
+    house.stop().await;
+}

@@ -3,9 +3,11 @@
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Data, Query};
 use askama::Template;
+use serde::Deserialize;
 use usher_core::EventId;
 use usher_engine::accounts::Role;
 
+use super::{HOME, next_page};
 use crate::access::Subject;
 use crate::desk::ListQuery;
 use crate::desk::organizer::{self, LoginForm, RegisterForm, SessionSheet};
@@ -22,23 +24,33 @@ struct LoginPage {
     register: bool,
     failed: Option<String>,
     email: String,
+    next: String,
+}
+
+/// Where to go on to after logging in.
+#[derive(Default, Deserialize)]
+pub(super) struct Next {
+    #[serde(default)]
+    next: String,
 }
 
 /// The form.
-pub(super) async fn login_page(state: Data<AppState>) -> Answer {
-    page(&LoginPage { frame: Frame::new(&state), register: false, failed: None, email: String::new() })
+pub(super) async fn login_page(state: Data<AppState>, asked: Query<Next>) -> Answer {
+    let next = next_page(&asked.next).to_owned();
+    page(&LoginPage { frame: Frame::new(&state), register: false, failed: None, email: String::new(), next })
 }
 
 /// The form for a new account.
 pub(super) async fn register_page(state: Data<AppState>) -> Answer {
-    page(&LoginPage { frame: Frame::new(&state), register: true, failed: None, email: String::new() })
+    let next = HOME.to_owned();
+    page(&LoginPage { frame: Frame::new(&state), register: true, failed: None, email: String::new(), next })
 }
 
 /// Logs in.
 pub(super) async fn login(state: Data<AppState>, from: ClientAddress, body: Bytes) -> Answer {
     let form = Form::read(&body)?;
     let login = LoginForm { email: form.text("email").to_owned(), password: form.text("password").to_owned() };
-    entered(&state, organizer::login(&state, &login, from.0).await, false, &login.email)
+    entered(&state, organizer::login(&state, &login, from.0).await, false, &login.email, form.text("next"))
 }
 
 /// Makes an account and logs it in.
@@ -49,13 +61,20 @@ pub(super) async fn register(state: Data<AppState>, from: ClientAddress, body: B
         password: form.text("password").to_owned(),
         organizer_name: form.text("organizer_name").to_owned(),
     };
-    entered(&state, organizer::register(&state, &new, from.0).await, true, &new.email)
+    entered(&state, organizer::register(&state, &new, from.0).await, true, &new.email, HOME)
 }
 
-fn entered(state: &AppState, outcome: Result<SessionSheet, Problem>, register: bool, email: &str) -> Answer {
+fn entered(
+    state: &AppState,
+    outcome: Result<SessionSheet, Problem>,
+    register: bool,
+    email: &str,
+    next: &str,
+) -> Answer {
+    let next = next_page(next);
     match outcome {
         Ok(session) => {
-            let mut response = see("/organizer");
+            let mut response = see(next);
             let cookie = state.cookies.session(&session.token.0, session.lasts_ms);
             let added = response.add_cookie(&cookie);
             added.map_err(|error| Problem::new(&kinds::INTERNAL, error.to_string()))?;
@@ -64,8 +83,13 @@ fn entered(state: &AppState, outcome: Result<SessionSheet, Problem>, register: b
         Err(problem) => {
             let failed = Some(format!("{}. {}", problem.kind.title, problem.detail));
             let status = problem.status();
-            let mut response =
-                page(&LoginPage { frame: Frame::new(state), register, failed, email: email.to_owned() })?;
+            let mut response = page(&LoginPage {
+                frame: Frame::new(state),
+                register,
+                failed,
+                email: email.to_owned(),
+                next: next.to_owned(),
+            })?;
             *response.status_mut() = status;
             Ok(response)
         }
@@ -93,9 +117,9 @@ struct HomePage {
     next: Option<String>,
 }
 
-/// The organizer's events, or the login.
+/// The organizer's events.
 pub(super) async fn home(state: Data<AppState>, subject: Subject, query: Query<ListQuery>) -> Answer {
-    let Some(login) = &subject.login else { return Ok(see("/organizer/login")) };
+    let login = subject.login()?;
     let listed = organizer::my_events(&state, &subject, &query).await?;
     let rows = listed.data.iter().map(|event| {
         let card = &event.sheet.card;

@@ -10,6 +10,26 @@ mod sales;
 use crate::access::Access::{Admin, Anyone, Organizer};
 use crate::table::Table;
 
+/// Where one logs in.
+pub(super) const LOGIN: &str = "/organizer/login";
+/// Where one is once logged in.
+pub(super) const HOME: &str = "/organizer";
+
+/// The login that leads on to that page.
+pub(super) fn login_address(next: &str) -> String {
+    if next == HOME {
+        return LOGIN.to_owned();
+    }
+    let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+    format!("{LOGIN}?{query}")
+}
+
+/// The page to go on to: one of the organizer's or the operator's own, whatever the address says.
+pub(super) fn next_page(asked: &str) -> &str {
+    let own = asked.starts_with("/organizer/") || asked.starts_with("/admin/");
+    if own && !asked.contains(['\\', '\r', '\n']) && !asked.contains("//") { asked } else { HOME }
+}
+
 /// Adds the routes.
 #[rustfmt::skip]
 pub(super) fn routes(t: &mut Table) {
@@ -18,8 +38,7 @@ pub(super) fn routes(t: &mut Table) {
     t.get(Anyone, "/organizer/register", account::register_page);
     t.post(Anyone, "/organizer/register", account::register);
     t.post(Anyone, "/organizer/logout", account::logout);
-    // Who is not logged in is sent to the login, which a problem's page could not do.
-    t.get(Anyone, "/organizer", account::home);
+    t.get(Organizer, "/organizer", account::home);
     t.get(Organizer, "/organizer/events/new", create::page);
     t.post(Organizer, "/organizer/events/new", create::create);
     t.get(Organizer, "/organizer/events/{event}", control::page);
