@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use usher_core::{Command, EventId, UnixMillis};
-use usher_engine::catalogue::{EventRecord, EventState};
+use usher_engine::catalogue::{EventRecord, EventState, PublicFilter};
 use usher_engine::event::AskError;
 
 use crate::desk::organizer::state_of;
@@ -35,8 +35,12 @@ impl Schedule {
         let mut known = BTreeMap::new();
         let mut round = tokio::time::interval(state.settings.events.schedule_every.0);
         let mut swept_at = UnixMillis(0);
+        let mut woken = false;
         loop {
             round.tick().await;
+            if !woken {
+                woken = wake_running(state).await.is_ok();
+            }
             if state.clock.now().ms_since(swept_at) >= SWEPT_EVERY_MS {
                 swept_at = state.clock.now();
                 // Samples gather until somebody scrapes them; where nobody does, they must not fill the memory.
@@ -58,6 +62,32 @@ impl Schedule {
                 }
             }
         }
+    }
+}
+
+/// Loads every event that may have holds, once after the start: a hold that lapsed meanwhile returns its places when
+/// its event is loaded, not when somebody happens to look.
+async fn wake_running(state: &AppState) -> Result<(), Problem> {
+    let everything = PublicFilter::default();
+    let mut cursor = None;
+    loop {
+        let page = state.catalogue.list_public(&everything, cursor.as_deref(), EVENTS_PER_ROUND_MAX).await?;
+        for record in page.rows.iter().filter(|record| may_have_holds(record.state)) {
+            if let Err(error) = state.events.view(record.id).await {
+                tracing::warn!(%error, event = %record.id, "an event cannot be loaded");
+            }
+        }
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn may_have_holds(state: EventState) -> bool {
+    match state {
+        EventState::OnSale | EventState::Paused | EventState::SoldOut | EventState::Closed => true,
+        EventState::Draft | EventState::Announced | EventState::Cancelled => false,
     }
 }
 

@@ -46,3 +46,25 @@ async fn an_event_with_nothing_left_is_sold_out_until_a_place_returns() {
     house.until(&path, Some(&key), |sheet| sheet["state"] == "on_sale").await;
     house.stop().await;
 }
+
+#[actix_web::test]
+async fn a_hold_that_lapsed_while_the_house_was_shut_returns_its_places_without_a_visitor() {
+    let clock = Clock::manual(UnixMillis(1_900_000_000_000));
+    let house = TestHouse::start_in(tempfile::tempdir().unwrap(), clock.clone(), |_| {}).await;
+    let organizer = house.organizer().await;
+    let event = house.event_on_sale(&organizer, 1_000).await;
+    let buyer = house.buyer().await;
+    let (_, hold) = house.hold(&event, &buyer, "hold-key-1", json!([{"kind": "best", "quantity": 2}])).await;
+    let (event, hold) = (event.parse().unwrap(), hold["hold"].as_str().unwrap().parse().unwrap());
+    let kept = async |house: &TestHouse| house.state().views.holds(event, &[hold]).await.unwrap().len();
+    while kept(&house).await == 0 {
+        actix_web::rt::time::sleep(Duration::from_millis(10)).await;
+    }
+    let folder = house.stop().await;
+    clock.advance(Duration::from_secs(3_600));
+    let house = TestHouse::start_in(folder, clock, |_| {}).await;
+    while kept(&house).await > 0 {
+        actix_web::rt::time::sleep(Duration::from_millis(10)).await;
+    }
+    house.stop().await;
+}

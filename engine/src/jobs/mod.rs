@@ -16,6 +16,9 @@ use usher_core::UnixMillis;
 
 use crate::store::{Page, StoreError};
 
+/// The error of a try that nobody heard the end of.
+pub const LEASE_ENDED: &str = "its worker vanished";
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -76,7 +79,8 @@ pub struct JobCounts {
 pub trait Queue: Send + Sync + 'static {
     /// Keeps jobs; ids that are there already, in any state, are left as they are.
     async fn enqueue(&self, jobs: Vec<Job>) -> Result<(), StoreError>;
-    /// Takes up to `jobs_max` jobs that are due, or whose lease has ended, oldest first, until `leased_until`.
+    /// Takes up to `jobs_max` jobs that are due, or whose lease has ended, oldest first, until `leased_until`. A lease
+    /// that ended counts as a failure, with [`LEASE_ENDED`] as its error: a job that ends its process is found out.
     async fn claim(&self, now: UnixMillis, leased_until: UnixMillis, jobs_max: u32) -> Result<Vec<Job>, StoreError>;
     /// Marks a job done.
     async fn complete(&self, id: &str) -> Result<(), StoreError>;

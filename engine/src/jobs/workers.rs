@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, Semaphore};
 
-use super::{Job, Queue, Retry, metrics as names};
+use super::{Job, LEASE_ENDED, Queue, Retry, metrics as names};
 use crate::clock::Clock;
 
 /// Why a try came to nothing.
@@ -75,6 +75,8 @@ pub struct Workers {
 enum Failure {
     Told(JobError),
     Panicked,
+    /// Several tries in a row have ended with their worker.
+    Vanished,
 }
 
 impl Workers {
@@ -153,11 +155,16 @@ impl Workers {
         F: Future<Output = Result<(), JobError>> + Send + 'static,
     {
         let started = Instant::now();
-        // A task of its own catches the performer's panic.
-        let outcome = match tokio::spawn(perform(job.clone())).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::Told(error)),
-            Err(_panic) => Err(Failure::Panicked),
+        let vanished = job.failures_count >= self.config.panics_max && job.last_error.as_deref() == Some(LEASE_ENDED);
+        let outcome = if vanished {
+            Err(Failure::Vanished)
+        } else {
+            // A task of its own catches the performer's panic.
+            match tokio::spawn(perform(job.clone())).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(Failure::Told(error)),
+                Err(_panic) => Err(Failure::Panicked),
+            }
         };
         metrics::histogram!(names::JOB_SECONDS, "kind" => job.kind.clone()).record(started.elapsed().as_secs_f64());
         let (result, stored) = match outcome {
@@ -181,6 +188,7 @@ impl Workers {
         let (message, failures_max) = match failure {
             Failure::Told(JobError::Permanent(message)) => (message, 0),
             Failure::Told(JobError::Passing(message)) => (message, self.config.failures_max),
+            Failure::Vanished => (format!("{LEASE_ENDED} {} times", job.failures_count), 0),
             Failure::Panicked => ("the worker panicked; its log has the place".to_owned(), self.config.panics_max),
         };
         if failures_count >= failures_max {

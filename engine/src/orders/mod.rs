@@ -130,6 +130,8 @@ pub struct ViewChanges {
     pub put_holds: Vec<HeldRecord>,
     /// Holds that ended or became orders.
     pub drop_holds: Vec<HoldId>,
+    /// The event was called off: none of its holds is left, before those of `put_holds`.
+    pub drop_all_holds: bool,
     /// New or changed orders.
     pub put_orders: Vec<OrderRecord>,
     /// Tickets and the order and line they belong to.

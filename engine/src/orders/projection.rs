@@ -82,6 +82,7 @@ pub struct Projection {
     sales: SalesFigures,
     put_holds: BTreeSet<HoldId>,
     drop_holds: BTreeSet<HoldId>,
+    drop_all_holds: bool,
     put_orders: BTreeSet<OrderId>,
     tickets: Vec<(TicketId, OrderId, u16)>,
     jobs: Vec<Job>,
@@ -116,6 +117,7 @@ impl Projection {
             sales,
             put_holds: BTreeSet::new(),
             drop_holds: BTreeSet::new(),
+            drop_all_holds: false,
             put_orders: BTreeSet::new(),
             tickets: Vec::new(),
             jobs: Vec::new(),
@@ -140,6 +142,7 @@ impl Projection {
             changes: ViewChanges {
                 put_holds,
                 drop_holds: self.drop_holds.into_iter().collect(),
+                drop_all_holds: self.drop_all_holds,
                 put_orders,
                 put_tickets: self.tickets,
                 sales: Some(self.sales),
@@ -183,12 +186,16 @@ impl Projection {
                     known.paid = true;
                 }
             }),
+            // Holds that nobody pays for end with it, without a fact of their own.
+            Fact::EventCancelled => {
+                self.put_holds.clear();
+                self.drop_all_holds = true;
+            }
             Fact::Published { .. }
             | Fact::Opened
             | Fact::Paused
             | Fact::Resumed
             | Fact::Closed
-            | Fact::EventCancelled
             | Fact::PricesChanged { .. }
             | Fact::SeatsBlocked { .. }
             | Fact::SeatsUnblocked { .. } => {}
@@ -403,6 +410,15 @@ mod tests {
         facts.truncate(2);
         facts.push(Fact::HoldExtended { hold: HOLD, expires_at: AT.plus_ms(900_000) });
         assert_eq!(fold(facts).changes.put_orders[0].expires_at, AT.plus_ms(900_000));
+    }
+
+    #[test]
+    fn calling_an_event_off_leaves_none_of_its_holds() {
+        let mut facts = purchase();
+        facts.truncate(1);
+        facts.push(Fact::EventCancelled);
+        let changes = fold(facts).changes;
+        assert!(changes.drop_all_holds && changes.put_holds.is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
@@ -31,6 +31,11 @@ const BACK_OFF_MS: u64 = 1_000;
 const BACK_OFF_MAX_MS: u64 = 3_600_000;
 /// Failures after which a webhook is dead: about 12 hours with the pauses above.
 const FAILURES_MAX: u32 = 22;
+/// How long a webhook that was acted on is kept, to know a repeat and to show it: ten times as long as the provider
+/// repeats one.
+const KEPT_MS: u64 = 30 * 24 * 3_600_000;
+/// How often a batch of old ones is forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// What the processor works with.
 #[derive(Clone)]
@@ -70,9 +75,14 @@ impl InboxProcessor {
 
     /// Acts on webhooks until the future is dropped; one that is cut off is repeated.
     pub async fn run(&self) {
+        let mut swept = Instant::now();
         loop {
             if let Err(error) = self.drain().await {
                 tracing::error!(%error, "the webhook inbox cannot be read, trying again");
+            }
+            if swept.elapsed() >= SWEEP_EVERY {
+                swept = Instant::now();
+                self.sweep().await;
             }
             let _ = tokio::time::timeout(POLL, self.parts.bell.notified()).await;
         }
@@ -92,6 +102,16 @@ impl InboxProcessor {
             if is_last {
                 return Ok(());
             }
+        }
+    }
+
+    /// Forgets webhooks that were acted on long ago.
+    async fn sweep(&self) {
+        let before = UnixMillis(self.parts.clock.now().0.saturating_sub_unsigned(KEPT_MS));
+        match self.parts.inbox.sweep(before, BATCH_ROWS_MAX).await {
+            Ok(0) => {}
+            Ok(swept_count) => tracing::debug!(swept_count, "old webhooks were forgotten"),
+            Err(error) => tracing::warn!(%error, "old webhooks cannot be forgotten"),
         }
     }
 

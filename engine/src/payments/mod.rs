@@ -110,6 +110,8 @@ pub trait Inbox: Send + Sync + 'static {
         cursor: Option<&str>,
         rows_max: u32,
     ) -> Result<Page<WebhookRecord>, StoreError>;
+    /// Forgets webhooks that were acted on and came before `before`; tells how many, at most `rows_max`.
+    async fn sweep(&self, before: UnixMillis, rows_max: u32) -> Result<u32, StoreError>;
     /// Makes one pending again, whatever its state; tells whether there is one.
     async fn replay(&self, id: &str, now: UnixMillis) -> Result<bool, StoreError>;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use usher_core::UnixMillis;
-use usher_engine::jobs::{Job, JobCounts, JobState, Queue, Retry};
+use usher_engine::jobs::{Job, JobCounts, JobState, LEASE_ENDED, Queue, Retry};
 use usher_engine::store::StoreError;
 
 /// All rules; `fresh` makes an empty queue.
@@ -69,6 +69,8 @@ async fn a_job_whose_lease_has_ended_is_claimed_again(queue: &dyn Queue) {
     assert_eq!(claimed(queue, 100, 1).await, ["a"]);
     assert!(claimed(queue, 1_099, 1).await.is_empty());
     assert_eq!(claimed(queue, 1_100, 1).await, ["a"]);
+    let again = queue.job("a").await.unwrap().unwrap();
+    assert_eq!((again.failures_count, again.last_error.as_deref()), (1, Some(LEASE_ENDED)));
     queue.complete("a").await.unwrap();
     assert!(claimed(queue, 99_999, 1).await.is_empty());
 }

@@ -7,6 +7,7 @@ mod event_actor;
 mod event_faults;
 mod event_registry;
 mod event_sqlite;
+mod job_workers;
 mod jobs_conformance;
 mod journal_conformance;
 mod journal_samples;

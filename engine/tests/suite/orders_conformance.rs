@@ -13,6 +13,7 @@ use usher_engine::store::{Page, StoreError};
 /// All rules of views. The last one clears them.
 pub(crate) async fn every_views_store(views: &dyn Views) {
     changes_and_checkpoint_are_applied_together(views).await;
+    calling_an_event_off_drops_its_holds_and_no_others(views).await;
     a_repeat_of_a_step_changes_nothing(views).await;
     the_checkpoint_never_goes_back(views).await;
     unknown_ids_are_left_out(views).await;
@@ -104,6 +105,18 @@ async fn changes_and_checkpoint_are_applied_together(views: &dyn Views) {
     assert_eq!(views.holds(event, &[held.hold]).await.unwrap(), []);
     assert_eq!(views.orders(&[paid.order]).await.unwrap(), [paid]);
     assert_eq!(views.sales(event).await.unwrap(), sales);
+}
+
+async fn calling_an_event_off_drops_its_holds_and_no_others(views: &dyn Views) {
+    let (event, other) = (fresh_event(), fresh_event());
+    let (ours, theirs) = (held(), held());
+    for (event, held) in [(event, &ours), (other, &theirs)] {
+        let changes = ViewChanges { put_holds: vec![held.clone()], ..ViewChanges::default() };
+        views.apply(event, 1, changes).await.unwrap();
+    }
+    views.apply(event, 2, ViewChanges { drop_all_holds: true, ..ViewChanges::default() }).await.unwrap();
+    assert_eq!(views.holds(event, &[ours.hold]).await.unwrap(), []);
+    assert_eq!(views.holds(other, &[theirs.hold]).await.unwrap(), [theirs]);
 }
 
 async fn a_repeat_of_a_step_changes_nothing(views: &dyn Views) {

@@ -21,6 +21,7 @@ pub(crate) async fn every_inbox(inbox: &dyn Inbox) {
     a_failure_puts_a_webhook_off_or_aside(inbox).await;
     any_webhook_is_replayed(inbox).await;
     webhooks_are_listed_in_pages_latest_first(inbox).await;
+    only_old_webhooks_that_were_acted_on_are_swept(inbox).await;
 }
 
 fn payment(checked_at: i64) -> PaymentRecord {
@@ -202,4 +203,21 @@ async fn webhooks_are_listed_in_pages_latest_first(inbox: &dyn Inbox) {
         assert_eq!(listed, mine);
     }
     assert!(matches!(inbox.list(None, Some("AAAA"), 1).await, Err(StoreError::BadCursor)));
+}
+
+async fn only_old_webhooks_that_were_acted_on_are_swept(inbox: &dyn Inbox) {
+    let long_ago = -9_000_000;
+    let old = received(inbox, webhook(long_ago)).await.id;
+    let waiting = received(inbox, webhook(long_ago)).await.id;
+    let fresh = received(inbox, webhook(long_ago + 1)).await.id;
+    inbox.done(&old).await.unwrap();
+    inbox.done(&fresh).await.unwrap();
+    assert_eq!(inbox.sweep(UnixMillis(long_ago + 1), 9).await.unwrap(), 1);
+    assert_eq!(inbox.sweep(UnixMillis(long_ago + 1), 9).await.unwrap(), 0);
+    let page = inbox.list(None, None, 200).await.unwrap();
+    assert!(page.rows.iter().all(|webhook| webhook.id != old));
+    for id in [&waiting, &fresh] {
+        found(inbox, id).await;
+    }
+    inbox.done(&waiting).await.unwrap();
 }

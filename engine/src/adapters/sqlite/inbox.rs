@@ -36,6 +36,9 @@ const FAILED: &str = "UPDATE webhooks SET state = ?2, failures_count = failures_
 
 const REPLAY: &str = "UPDATE webhooks SET state = 'pending', failures_count = 0, run_at = ?2 WHERE webhook = ?1";
 
+const SWEEP: &str = "DELETE FROM webhooks WHERE webhook IN (
+    SELECT webhook FROM webhooks WHERE state = 'done' AND received_at < ?1 ORDER BY received_at LIMIT ?2)";
+
 #[async_trait]
 impl Inbox for SqliteInbox {
     async fn receive(&self, webhook: WebhookRecord) -> Result<bool, StoreError> {
@@ -94,6 +97,15 @@ impl Inbox for SqliteInbox {
                     None => webhooks(conn, LIST, params![order, before, asked])?,
                 };
                 Ok(page(List::Webhooks, rows, rows_max, key))
+            })
+            .await
+    }
+
+    async fn sweep(&self, before: UnixMillis, rows_max: u32) -> Result<u32, StoreError> {
+        self.database
+            .write(move |conn| {
+                let swept = conn.prepare_cached(SWEEP)?.execute(params![before.0, rows_count(rows_max)])?;
+                Ok(u32::try_from(swept).unwrap_or(u32::MAX))
             })
             .await
     }

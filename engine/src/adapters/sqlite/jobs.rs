@@ -9,7 +9,7 @@ use usher_core::UnixMillis;
 use super::columns::{time_of, word, word_of};
 use super::database::Database;
 use super::page::{Key, List, after, page, rows_asked, rows_count};
-use crate::jobs::{Job, JobCounts, JobState, Queue, Retry};
+use crate::jobs::{Job, JobCounts, JobState, LEASE_ENDED, Queue, Retry};
 use crate::store::{Page, StoreError};
 
 /// [`Queue`] over SQLite.
@@ -21,7 +21,9 @@ const ENQUEUE: &str = "INSERT INTO jobs
     (job, kind, payload, state, failures_count, last_error, run_at, due_at, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8) ON CONFLICT (job) DO NOTHING";
 
-const CLAIM: &str = "UPDATE jobs SET state = 'running', due_at = ?2 WHERE job IN (
+const CLAIM: &str = "UPDATE jobs SET state = 'running', due_at = ?2,
+    failures_count = failures_count + (state = 'running'),
+    last_error = CASE state WHEN 'running' THEN ?4 ELSE last_error END WHERE job IN (
     SELECT job FROM jobs WHERE state IN ('ready', 'running') AND due_at <= ?1 ORDER BY due_at, job LIMIT ?3)
     RETURNING *";
 
@@ -71,7 +73,8 @@ impl Queue for SqliteJobs {
         self.database
             .write(move |conn| {
                 let mut claim = conn.prepare_cached(CLAIM)?;
-                let claimed = claim.query_map(params![now.0, leased_until.0, rows_count(jobs_max)], job_of)?;
+                let claimed =
+                    claim.query_map(params![now.0, leased_until.0, rows_count(jobs_max), LEASE_ENDED], job_of)?;
                 let mut jobs = claimed.collect::<rusqlite::Result<Vec<Job>>>()?;
                 // RETURNING promises no order.
                 jobs.sort_by(|one, other| (one.run_at, &one.id).cmp(&(other.run_at, &other.id)));

@@ -160,7 +160,10 @@ fn apply(conn: &Connection, event: EventId, seq: u64, changes: &ViewChanges) -> 
     if seq < checkpoint(conn, event)? {
         return Err(StoreError::Conflict("the views are past this entry already"));
     }
-    let ViewChanges { put_holds, drop_holds, put_orders, put_tickets, sales } = changes;
+    let ViewChanges { put_holds, drop_holds, drop_all_holds, put_orders, put_tickets, sales } = changes;
+    if *drop_all_holds {
+        conn.prepare_cached("DELETE FROM holds WHERE event = ?1")?.execute([id(event.0)])?;
+    }
     for held in put_holds {
         conn.prepare_cached("INSERT OR REPLACE INTO holds (hold, event, record) VALUES (?1, ?2, ?3)")?
             .execute(params![id(held.hold.0), id(event.0), json(held)?])?;
