@@ -44,7 +44,6 @@ pub fn install() -> Option<PrometheusHandle> {
     usher_engine::orders::describe();
     usher_engine::payments::metrics::describe();
     usher_engine::event::metrics::describe();
-    usher_engine::adapters::sqlite::describe();
     Some(handle)
 }
 

@@ -16,3 +16,4 @@ mod sandbox_pages;
 mod sandbox_webhooks;
 mod schedule;
 mod support;
+mod tidy;
