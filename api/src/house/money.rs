@@ -8,19 +8,19 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use usher_core::Phase;
-use usher_engine::adapters::stripe::{Gateway, GatewayConfig};
+use usher_engine::adapters::stripe::{GatewayConfig, StripeGateway};
 use usher_engine::checkout::{Desk, Looked};
 use usher_engine::clock::Clock;
 use usher_engine::event::Registry;
-use usher_engine::payments::IntakeSettings;
 use usher_engine::payments::webhook::WebhookSecret;
+use usher_engine::payments::{Gateway, IntakeSettings};
 
 use crate::config::{Fault, PaymentsSettings};
 use crate::sandbox::Sandbox;
 
 /// The provider as the settings name it.
 pub(super) struct Money {
-    pub(super) gateway: Gateway,
+    pub(super) gateway: Arc<dyn Gateway>,
     pub(super) intake: IntakeSettings,
     pub(super) sandbox: Option<Sandbox>,
 }
@@ -38,7 +38,9 @@ impl Money {
         let gateway = |base_url: String, secret_key: String| {
             let call_deadline_ms = GatewayConfig::CALL_DEADLINE_MS_DEFAULT;
             let config = GatewayConfig { base_url, secret_key, call_deadline_ms };
-            Gateway::new(&config, runtime.clone()).map_err(|error| fault(error.to_string()))
+            let made = StripeGateway::new(&config, runtime.clone());
+            let shared = made.map(|gateway| Arc::new(gateway) as Arc<dyn Gateway>);
+            shared.map_err(|error| fault(error.to_string()))
         };
         match settings {
             PaymentsSettings::Sandbox => {

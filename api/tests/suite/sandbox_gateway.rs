@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use usher_core::{EventId, Minor, OrderId, RefundId};
-use usher_engine::adapters::stripe::{Gateway, GatewayConfig, GatewayConfigError, GatewayError};
-use usher_engine::payments::{IntentStatus, ProviderRefundStatus};
+use usher_engine::adapters::stripe::{GatewayConfig, GatewayConfigError, StripeGateway};
+use usher_engine::payments::{Gateway as _, GatewayError, IntentStatus, ProviderRefundStatus};
 
 use crate::sandbox_house::{House, SECRET_KEY, new_intent};
 
@@ -42,7 +42,7 @@ async fn the_same_key_finds_the_same_intent_and_another_amount_under_it_is_refus
     let (first, second) =
         tokio::join!(gateway.create_intent(new_intent(1), "k"), gateway.create_intent(new_intent(1), "k"));
     assert_eq!(first.unwrap(), second.unwrap());
-    let other = usher_engine::adapters::stripe::NewIntent { amount_minor: Minor(1), ..new_intent(1) };
+    let other = usher_engine::payments::NewIntent { amount_minor: Minor(1), ..new_intent(1) };
     let refused = gateway.create_intent(other, "k").await.unwrap_err();
     assert!(matches!(&refused, GatewayError::Refused { code, .. } if code == "idempotency_error"), "{refused}");
 }
@@ -106,7 +106,7 @@ async fn what_does_not_exist_is_refused_and_a_wrong_key_too() {
         secret_key: "sk_test_other".to_owned(),
         call_deadline_ms: 1_000,
     };
-    let stranger = Gateway::new(&config, tokio::runtime::Handle::current()).unwrap();
+    let stranger = StripeGateway::new(&config, tokio::runtime::Handle::current()).unwrap();
     let refused = stranger.intent("pi_none").await.unwrap_err();
     assert!(matches!(refused, GatewayError::Refused { status: 401, .. }));
 }
@@ -117,7 +117,7 @@ fn a_live_key_goes_nowhere_but_to_stripe() {
     let made = |base_url: &str, secret_key: &str| {
         let (base_url, secret_key) = (base_url.to_owned(), secret_key.to_owned());
         let config = GatewayConfig { base_url, secret_key, call_deadline_ms: 1_000 };
-        Gateway::new(&config, runtime.handle().clone()).map(|gateway| gateway.livemode())
+        StripeGateway::new(&config, runtime.handle().clone()).map(|gateway| gateway.livemode())
     };
     assert_eq!(made("https://api.stripe.com/", "sk_live_1"), Ok(true));
     assert_eq!(made("https://api.stripe.com", "rk_live_1"), Ok(true));
@@ -183,9 +183,9 @@ async fn pass(mut client: TcpStream, target: String, fault: Fault, left: Arc<Ato
     }
 }
 
-fn impatient(base_url: String) -> Gateway {
+fn impatient(base_url: String) -> StripeGateway {
     let config = GatewayConfig { base_url, secret_key: SECRET_KEY.to_owned(), call_deadline_ms: 300 };
-    Gateway::new(&config, tokio::runtime::Handle::current()).unwrap()
+    StripeGateway::new(&config, tokio::runtime::Handle::current()).unwrap()
 }
 
 #[actix_rt::test]

@@ -11,8 +11,9 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use usher::sandbox::{PUBLISHABLE_KEY, Sandbox, Settings};
 use usher_core::{EventId, Minor, OrderId};
-use usher_engine::adapters::stripe::{Gateway, GatewayConfig, NewIntent};
+use usher_engine::adapters::stripe::{GatewayConfig, StripeGateway};
 use usher_engine::clock::Clock;
+use usher_engine::payments::NewIntent;
 use usher_engine::payments::webhook::{self, WebhookSecret};
 
 pub(crate) const SECRET_KEY: &str = "sk_test_house";
@@ -83,13 +84,13 @@ impl House {
         self._folder
     }
 
-    pub(crate) fn gateway(&self) -> Gateway {
+    pub(crate) fn gateway(&self) -> StripeGateway {
         let config = GatewayConfig {
             base_url: format!("{}/sandbox/", self.base),
             secret_key: SECRET_KEY.to_owned(),
             call_deadline_ms: GatewayConfig::CALL_DEADLINE_MS_DEFAULT,
         };
-        Gateway::new(&config, tokio::runtime::Handle::current()).expect("a gateway")
+        StripeGateway::new(&config, tokio::runtime::Handle::current()).expect("a gateway")
     }
 
     /// Pays as a browser does.

@@ -2,7 +2,7 @@
 
 use reqwest::header::LOCATION;
 use usher::sandbox::Sandbox;
-use usher_engine::payments::{Intent, IntentStatus};
+use usher_engine::payments::{Gateway as _, Intent, IntentStatus};
 
 use crate::sandbox_house::{House, new_intent};
 

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use usher::sandbox::Settings;
 
+use usher_engine::payments::Gateway as _;
+
 use crate::sandbox_house::{House, kinds, new_intent};
 
 const PAID: [&str; 3] =

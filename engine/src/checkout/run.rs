@@ -5,10 +5,9 @@ use usher_core::{Command, EventId, Minor, OrderId, OrderState, OrderView, Refund
 use super::desk::Looked;
 use super::process::{self, Provider, Situation, Step};
 use super::runner::{PaymentError, Shared};
-use crate::adapters::stripe::{GatewayError, NewIntent};
 use crate::event::AskError;
 use crate::orders::{OrderRecord, RefundRecord};
-use crate::payments::{Intent, PaymentRecord, ProviderRefund, metrics as names};
+use crate::payments::{GatewayError, Intent, NewIntent, PaymentRecord, ProviderRefund, metrics as names};
 
 /// Steps of one run. The longest useful one, a webhook that confirms, captures and records, takes four and two looks.
 const RUN_STEPS_MAX: usize = 24;

@@ -14,11 +14,10 @@ use super::desk::Desk;
 use super::locks::OrderLocks;
 use super::run::{Cause, Run};
 use super::schedule::Schedule;
-use crate::adapters::stripe::{Gateway, GatewayError, NewIntent};
 use crate::clock::Clock;
 use crate::event::AskError;
 use crate::orders::Views;
-use crate::payments::{Intent, PaymentRecord, Payments, metrics as names};
+use crate::payments::{Gateway, GatewayError, Intent, NewIntent, PaymentRecord, Payments, metrics as names};
 use crate::store::StoreError;
 
 /// Runs at once. Each waits mostly for the provider, whose limit is about 100 requests a second.
@@ -63,7 +62,7 @@ pub struct RunnerParts {
     /// Where refunds are read.
     pub views: Arc<dyn Views>,
     /// The way to the provider.
-    pub gateway: Gateway,
+    pub gateway: Arc<dyn Gateway>,
     /// The time.
     pub clock: Clock,
 }
@@ -160,20 +159,39 @@ impl Runner {
         let mut running = JoinSet::new();
         loop {
             while running.len() < RUNS_MAX {
-                let now = self.shared.parts.clock.now();
-                let Some((event, order)) = self.shared.with_schedule(|schedule| schedule.next(now)) else { break };
-                let shared = Arc::clone(&self.shared);
-                running.spawn(async move { shared.take_turn(event, order).await });
+                let Some(turn) = self.next_turn() else { break };
+                running.spawn(turn);
             }
             let waiting_count = self.shared.with_schedule(|schedule| schedule.waiting_count());
             #[expect(clippy::cast_precision_loss, reason = "a gauge; exact below 2^52 orders")]
             metrics::gauge!(names::PAYMENT_WAKES).set(waiting_count as f64);
             tokio::select! {
-                () = self.shared.bell.notified() => {}
+                () = self.rung() => {}
                 Some(_) = running.join_next() => {}
                 () = tokio::time::sleep(self.shared.nap()) => {}
             }
         }
+    }
+
+    /// The run whose turn it is, to be driven to its end by whoever asked; `None` when nobody waits for one now. A run
+    /// that is dropped before its end keeps its order from running again until the process starts anew.
+    #[must_use]
+    pub fn next_turn(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let now = self.shared.parts.clock.now();
+        let (event, order) = self.shared.with_schedule(|schedule| schedule.next(now))?;
+        let shared = Arc::clone(&self.shared);
+        Some(async move { shared.take_turn(event, order).await })
+    }
+
+    /// When the next run is due that nobody needs to ask for.
+    #[must_use]
+    pub fn next_turn_at(&self) -> Option<UnixMillis> {
+        self.shared.with_schedule(|schedule| schedule.next_due())
+    }
+
+    /// Waits until somebody asks for a run.
+    pub async fn rung(&self) {
+        self.shared.bell.notified().await;
     }
 
     pub(crate) fn parts(&self) -> &RunnerParts {

@@ -1,13 +1,14 @@
 //! Loading: take the journal over, start from the snapshot, replay the tail, and trust nothing that does not fit.
 //!
-//! Everything that costs processor time runs off the event's thread, in pages. A snapshot only shortens the way: one
-//! that does not fit is dropped and the whole history is replayed.
+//! Everything that costs processor time runs where [`Heavy`] says, in pages. A snapshot only shortens the way: one that
+//! does not fit is dropped and the whole history is replayed.
 
 use std::sync::Arc;
 
 use usher_core::plan::Layout;
 use usher_core::{EventId, Fact, Inventory};
 
+use super::sequencer::guarded;
 use super::{Plan, PlanError, Plans};
 use crate::journal::{EntryHash, Journal, JournalError, SealedEntry, StoredSnapshot, Tenure, snapshot};
 
@@ -75,11 +76,24 @@ impl From<JournalError> for LoadError {
     }
 }
 
+/// Where replaying runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heavy {
+    /// On the runtime's threads for blocking work.
+    OffThread,
+    /// Right here: for whoever has one thread and a clock of their own, as the simulator does.
+    Here,
+}
+
 /// Loads events.
 #[derive(Clone)]
-pub(super) struct Loader {
-    pub(super) journal: Arc<dyn Journal>,
-    pub(super) plans: Plans,
+pub struct Loader {
+    /// What is replayed.
+    pub journal: Arc<dyn Journal>,
+    /// Where plans come from.
+    pub plans: Plans,
+    /// Where replaying runs.
+    pub heavy: Heavy,
 }
 
 /// A state and the entry it stands after.
@@ -90,7 +104,11 @@ struct Replayed {
 }
 
 impl Loader {
-    pub(super) async fn load(&self, event: EventId, doubt: Option<Doubt>) -> Result<Loaded, LoadError> {
+    /// Takes an event over and rebuilds it; tells whether the entry in doubt is in the journal.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn load(&self, event: EventId, doubt: Option<Doubt>) -> Result<Loaded, LoadError> {
         let plan = (self.plans)(event).await?;
         let tenure = self.journal.take_over(event).await?;
         let doubt_landed = match doubt {
@@ -98,7 +116,7 @@ impl Loader {
             None => false,
         };
         let kept = self.journal.snapshot(event).await?;
-        let start = from_snapshot(kept, &tenure, Arc::clone(&plan.layout)).await;
+        let start = self.restored(kept, &tenure, Arc::clone(&plan.layout)).await;
         let snapshot_seq = start.as_ref().map_or(0, |start| start.seq);
         let inventory = match start {
             Some(start) => match self.replay(event, start, &tenure, &plan).await? {
@@ -123,7 +141,7 @@ impl Loader {
 
     async fn replay_all(&self, event: EventId, tenure: &Tenure, plan: &Plan) -> Result<Inventory, LoadError> {
         let layout = Arc::clone(&plan.layout);
-        let inventory = off_thread(move || Inventory::new(layout)).await?;
+        let inventory = self.heavy.run(move || Inventory::new(layout)).await?;
         let start = Replayed { inventory, seq: 0, hash: [0; 32] };
         let replayed = self.replay(event, start, tenure, plan).await?;
         let broken = || LoadError::Refused(format!("the journal of {event} does not lead from its start to its head"));
@@ -153,10 +171,29 @@ impl Loader {
             if page.is_empty() {
                 return Ok(None);
             }
-            let inventory = off_thread(move || evolved(at.inventory, &page)).await?;
+            let inventory = self.heavy.run(move || evolved(at.inventory, &page)).await?;
             at = Replayed { inventory, seq, hash };
         }
         Ok((at.seq == tenure.head_seq && at.hash == tenure.head_hash).then_some(at))
+    }
+
+    async fn restored(&self, kept: Option<StoredSnapshot>, tenure: &Tenure, layout: Arc<Layout>) -> Option<Replayed> {
+        let StoredSnapshot { seq, hash, bytes } = kept.filter(|kept| kept.seq <= tenure.head_seq)?;
+        let work = self.heavy.run(move || {
+            let state = snapshot::decode(&bytes).map_err(|error| error.to_string())?;
+            Inventory::restore(layout, state).map_err(str::to_owned)
+        });
+        match work.await {
+            Ok(Ok(inventory)) => Some(Replayed { inventory, seq, hash }),
+            Ok(Err(why)) => {
+                tracing::warn!(seq, why, "the snapshot is unusable, replaying everything");
+                None
+            }
+            Err(error) => {
+                tracing::warn!(seq, %error, "the snapshot is unusable, replaying everything");
+                None
+            }
+        }
     }
 }
 
@@ -195,27 +232,13 @@ fn finished(
     Ok(Loaded { inventory, plan_digest: plan.digest, tenure, snapshot_seq, doubt_landed })
 }
 
-async fn from_snapshot(kept: Option<StoredSnapshot>, tenure: &Tenure, layout: Arc<Layout>) -> Option<Replayed> {
-    let StoredSnapshot { seq, hash, bytes } = kept.filter(|kept| kept.seq <= tenure.head_seq)?;
-    let restored = off_thread(move || {
-        let state = snapshot::decode(&bytes).map_err(|error| error.to_string())?;
-        Inventory::restore(layout, state).map_err(str::to_owned)
-    });
-    match restored.await {
-        Ok(Ok(inventory)) => Some(Replayed { inventory, seq, hash }),
-        Ok(Err(why)) => {
-            tracing::warn!(seq, why, "the snapshot is unusable, replaying everything");
-            None
-        }
-        Err(error) => {
-            tracing::warn!(seq, %error, "the snapshot is unusable, replaying everything");
-            None
-        }
+impl Heavy {
+    /// Runs work where it may take its time; a panic in it refuses the event.
+    async fn run<R: Send + 'static>(self, work: impl FnOnce() -> R + Send + 'static) -> Result<R, LoadError> {
+        let done = match self {
+            Self::OffThread => tokio::task::spawn_blocking(work).await.ok(),
+            Self::Here => guarded(work).ok(),
+        };
+        done.ok_or_else(|| LoadError::Refused("the rules cannot replay the journal".to_owned()))
     }
-}
-
-/// Runs work where it may take its time; a panic in it refuses the event.
-async fn off_thread<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, LoadError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| LoadError::Refused("the rules cannot replay the journal".to_owned()))
 }

@@ -18,7 +18,7 @@ use super::actor::{ActorParts, EventActor};
 use super::arbiters::Arbiters;
 use super::gate::Gate;
 use super::handle::{self, Shared};
-use super::load::{Loaded, Loader};
+use super::load::{Heavy, Loaded, Loader};
 use super::metrics::{self as names, Series};
 use super::parts::{OpenError, Parts};
 use super::sequencer::{Budget, COOL_DOWN_MS, Request, Told};
@@ -101,7 +101,8 @@ impl Registry {
     /// The operating system gives no threads.
     pub fn new(parts: Parts) -> io::Result<Self> {
         let arbiters = Arbiters::start(parts.limits.arbiters_count)?;
-        let loader = Loader { journal: Arc::clone(&parts.journal), plans: Arc::clone(&parts.plans) };
+        let loader =
+            Loader { journal: Arc::clone(&parts.journal), plans: Arc::clone(&parts.plans), heavy: Heavy::OffThread };
         let places = Arc::new(Semaphore::new(parts.limits.loaded_events_max.clamp(1, Semaphore::MAX_PERMITS)));
         let inner = Inner {
             parts,

@@ -5,13 +5,16 @@
 //! is taken again: performers must not mind repeats.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore};
 
 use super::{Job, LEASE_ENDED, Queue, Retry, metrics as names};
 use crate::clock::Clock;
+use crate::store::StoreError;
 
 /// Why a try came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,9 +124,7 @@ impl Workers {
     {
         let Ok(first) = Arc::clone(&self.permits).acquire_owned().await else { return false };
         let free_count = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX).saturating_add(1);
-        let now = self.clock.now();
-        let lease_ms = u64::try_from(self.config.lease.as_millis()).unwrap_or(u64::MAX);
-        let jobs = match self.queue.claim(now, now.plus_ms(lease_ms), free_count).await {
+        let jobs = match self.claim(free_count).await {
             Ok(jobs) => jobs,
             Err(error) => {
                 tracing::error!(%error, "jobs cannot be claimed");
@@ -149,18 +150,29 @@ impl Workers {
         any
     }
 
-    async fn try_once<P, F>(&self, job: Job, perform: &P)
+    /// Takes up to `jobs_max` due jobs under a lease.
+    ///
+    /// # Errors
+    /// The queue failed; jobs that it leased all the same come back when the lease ends.
+    pub async fn claim(&self, jobs_max: u32) -> Result<Vec<Job>, StoreError> {
+        let now = self.clock.now();
+        let lease_ms = u64::try_from(self.config.lease.as_millis()).unwrap_or(u64::MAX);
+        self.queue.claim(now, now.plus_ms(lease_ms), jobs_max).await
+    }
+
+    /// Does a claimed job once and keeps what came of it.
+    pub async fn try_once<P, F>(&self, job: Job, perform: &P)
     where
-        P: Fn(Job) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<(), JobError>> + Send + 'static,
+        P: Fn(Job) -> F + Send + Sync,
+        F: Future<Output = Result<(), JobError>> + Send,
     {
         let started = Instant::now();
         let vanished = job.failures_count >= self.config.panics_max && job.last_error.as_deref() == Some(LEASE_ENDED);
         let outcome = if vanished {
             Err(Failure::Vanished)
         } else {
-            // A task of its own catches the performer's panic.
-            match tokio::spawn(perform(job.clone())).await {
+            // What a panicking performer leaves half done is its own, and performers must not mind repeats.
+            match AssertUnwindSafe(async { perform(job.clone()).await }).catch_unwind().await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(Failure::Told(error)),
                 Err(_panic) => Err(Failure::Panicked),

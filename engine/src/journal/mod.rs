@@ -3,6 +3,7 @@
 //! An entry is one group commit: the facts of all commands that were decided while the previous append was under way.
 //! Who owns an event is told by its epoch; a take-over raises it, and an append under an older one is refused for good.
 
+pub mod append_protocol;
 pub mod chain;
 pub mod entry;
 pub mod snapshot;

@@ -135,6 +135,19 @@ impl Projector {
         self.drain_dirty().await.map_err(StepError::into_store)
     }
 
+    /// Projects the journals that were told to have grown, to their ends, and returns.
+    ///
+    /// # Errors
+    /// A store or the journal failed; the rest waits for the next call.
+    pub async fn project_told(&self) -> Result<(), StoreError> {
+        self.drain_dirty().await.map_err(StepError::into_store)
+    }
+
+    /// Waits until some journal is told to have grown.
+    pub async fn told(&self) {
+        self.shared.wake.notified().await;
+    }
+
     async fn mark_all(&self) -> Result<(), StepError> {
         let mut after = None;
         loop {

@@ -13,8 +13,7 @@ use tokio::sync::Notify;
 use usher_core::{EventId, OrderId, UnixMillis};
 
 use super::webhook::Envelope;
-use super::{Inbox, Payments, WebhookRecord, metrics as names};
-use crate::adapters::stripe::{Gateway, GatewayError};
+use super::{Gateway, GatewayError, Inbox, Payments, WebhookRecord, metrics as names};
 use crate::checkout::{PaymentError, Runner, payment_record};
 use crate::clock::Clock;
 use crate::store::StoreError;
@@ -45,7 +44,7 @@ pub struct InboxParts {
     /// Which order an intent belongs to.
     pub payments: Arc<dyn Payments>,
     /// Asked about intents that no payment is kept for.
-    pub gateway: Gateway,
+    pub gateway: Arc<dyn Gateway>,
     /// Acts.
     pub runner: Runner,
     /// The time.

@@ -1,5 +1,6 @@
 //! Payments: the provider's intents beside our orders, and the inbox of its webhooks.
 
+pub mod gateway;
 pub mod inbox;
 mod intake;
 pub mod intent;
@@ -7,10 +8,11 @@ pub mod metrics;
 pub mod reconcile;
 pub mod webhook;
 
+pub use gateway::{Gateway, GatewayError, NewIntent};
 pub use inbox::{InboxParts, InboxProcessor};
 pub use intake::{Intake, IntakeError, IntakeSettings, Received};
 pub use intent::{Intent, IntentStatus, ProviderRefund, ProviderRefundStatus};
-pub use reconcile::{Reconciler, ReconcilerParts};
+pub use reconcile::{Reconciler, ReconcilerParts, SweepError};
 
 use async_trait::async_trait;
 use usher_core::{Currency, EventId, Minor, OrderId, UnixMillis};

@@ -47,10 +47,13 @@ pub struct Reconciler {
     parts: ReconcilerParts,
 }
 
+/// A sweep that did not get through; the next one starts anew.
 #[derive(Debug, thiserror::Error)]
-enum SweepError {
+pub enum SweepError {
+    /// The events could not be listed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The orders could not.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -102,7 +105,11 @@ impl Reconciler {
         }
     }
 
-    async fn sweep(&self) -> Result<(), SweepError> {
+    /// Goes through all orders once for those whose wake-up was lost with the process before.
+    ///
+    /// # Errors
+    /// Events or orders could not be listed; repeat it.
+    pub async fn sweep(&self) -> Result<(), SweepError> {
         let mut after = None;
         loop {
             let events = self.parts.journal.events(after, SWEEP_EVENTS_MAX).await?;

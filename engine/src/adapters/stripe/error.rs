@@ -4,26 +4,7 @@ use std::fmt::Display;
 
 use stripe_client_core::StripeClientErr;
 
-/// A call that gave no good answer, after all its attempts.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GatewayError {
-    /// The provider says no; the same call will get the same answer.
-    #[error("refused by the provider: {code} ({status}): {message}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// The provider's code, such as `card_declined`, or its error type when there is none.
-        code: String,
-        /// The provider's words.
-        message: String,
-    },
-    /// It certainly did not happen; repeat at will.
-    #[error("not done: {0}")]
-    NotDone(String),
-    /// Perhaps it happened: repeat with the same key, or look.
-    #[error("outcome unknown: {0}")]
-    Unknown(String),
-}
+use crate::payments::GatewayError;
 
 /// Settings that no gateway can be made from.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

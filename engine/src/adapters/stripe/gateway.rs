@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use stripe::{IdempotencyKey, RequestStrategy, StripeRequest};
@@ -13,12 +14,12 @@ use stripe_core::payment_intent::{
 };
 use stripe_core::refund::{CreateRefund, ListRefund};
 use stripe_shared::{PaymentIntent, PaymentIntentCaptureMethod};
-use usher_core::{Currency, EventId, Minor, OrderId, RefundId};
+use usher_core::{Minor, RefundId};
 
-use super::error::{CallError, GatewayConfigError, GatewayError};
+use super::error::{CallError, GatewayConfigError};
 use super::translate::{self, EVENT_KEY, ORDER_KEY, REFUND_KEY};
 use super::transport::Transport;
-use crate::payments::{Intent, ProviderRefund};
+use crate::payments::{Gateway, GatewayError, Intent, NewIntent, ProviderRefund};
 
 /// Attempts of one call, the first included.
 const ATTEMPTS_MAX: u32 = 3;
@@ -51,28 +52,15 @@ impl std::fmt::Debug for GatewayConfig {
     }
 }
 
-/// What a new intent is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NewIntent {
-    /// The order it pays.
-    pub order: OrderId,
-    /// The order's event.
-    pub event: EventId,
-    /// How much.
-    pub amount_minor: Minor,
-    /// In what.
-    pub currency: Currency,
-}
-
 /// The way to the payment provider; cheap to clone.
 #[derive(Clone)]
-pub struct Gateway {
+pub struct StripeGateway {
     transport: Transport,
     runtime: tokio::runtime::Handle,
     livemode: bool,
 }
 
-impl Gateway {
+impl StripeGateway {
     /// A gateway whose connections live on `runtime`.
     ///
     /// # Errors
@@ -99,82 +87,6 @@ impl Gateway {
         Ok(Self { transport: Transport::new(base_url, authorization, config.call_deadline_ms), runtime, livemode })
     }
 
-    /// Whether real money moves.
-    #[must_use]
-    pub fn livemode(&self) -> bool {
-        self.livemode
-    }
-
-    /// Makes the intent of an order, or finds the one that `key` made before.
-    ///
-    /// # Errors
-    /// See [`GatewayError`]; repeating with the same key is always safe.
-    pub async fn create_intent(&self, new: NewIntent, key: &str) -> Result<Intent, GatewayError> {
-        let Ok(currency) = new.currency.as_str().to_ascii_lowercase().parse::<stripe_types::Currency>();
-        let request = CreatePaymentIntent::new(signed(new.amount_minor)?, currency)
-            .capture_method(PaymentIntentCaptureMethod::Manual)
-            .automatic_payment_methods(CreatePaymentIntentAutomaticPaymentMethods::new(true))
-            .metadata(HashMap::from([
-                (ORDER_KEY.to_owned(), new.order.to_string()),
-                (EVENT_KEY.to_owned(), new.event.to_string()),
-            ]));
-        self.intent_call(self.start(request, Some(key))).await
-    }
-
-    /// The intent as it is now.
-    ///
-    /// # Errors
-    /// See [`GatewayError`]; an unknown id is refused with `resource_missing`.
-    pub async fn intent(&self, intent: &str) -> Result<Intent, GatewayError> {
-        self.intent_call(self.start(RetrievePaymentIntent::new(intent), None)).await
-    }
-
-    /// Cancels an intent that is not final; an authorization is given up. It carries no key: a key would replay an
-    /// early refusal for a day, and the intent's own state makes a repeat harmless.
-    ///
-    /// # Errors
-    /// See [`GatewayError`]; a final intent is refused with `payment_intent_unexpected_state`.
-    pub async fn cancel_intent(&self, intent: &str) -> Result<Intent, GatewayError> {
-        self.intent_call(self.start(CancelPaymentIntent::new(intent), None)).await
-    }
-
-    /// Captures exactly `amount_minor` of what is authorized.
-    ///
-    /// # Errors
-    /// See [`GatewayError`].
-    pub async fn capture(&self, intent: &str, amount_minor: Minor, key: &str) -> Result<Intent, GatewayError> {
-        let request = CapturePaymentIntent::new(intent).amount_to_capture(signed(amount_minor)?);
-        self.intent_call(self.start(request, Some(key))).await
-    }
-
-    /// Sends money back. `refund` names it in the metadata; `None` is for a charge that has no order behind it.
-    ///
-    /// # Errors
-    /// See [`GatewayError`].
-    pub async fn refund(
-        &self,
-        intent: &str,
-        amount_minor: Minor,
-        refund: Option<RefundId>,
-        key: &str,
-    ) -> Result<ProviderRefund, GatewayError> {
-        let mut request = CreateRefund::new().payment_intent(intent).amount(signed(amount_minor)?);
-        if let Some(refund) = refund {
-            request = request.metadata(HashMap::from([(REFUND_KEY.to_owned(), refund.to_string())]));
-        }
-        let answer = finish(self.start(request, Some(key))).await?;
-        translate::refund(&answer)
-    }
-
-    /// The refunds of an intent, latest first.
-    ///
-    /// # Errors
-    /// See [`GatewayError`].
-    pub async fn refunds(&self, intent: &str) -> Result<Vec<ProviderRefund>, GatewayError> {
-        let answer = finish(self.start(ListRefund::new().payment_intent(intent).limit(REFUNDS_MAX), None)).await?;
-        answer.data.iter().map(translate::refund).collect()
-    }
-
     async fn intent_call(&self, running: Running<PaymentIntent>) -> Result<Intent, GatewayError> {
         let answer = finish(running).await?;
         translate::intent(&answer)
@@ -191,6 +103,60 @@ impl Gateway {
         let transport = self.transport.clone();
         let request = Box::new(request);
         Ok(self.runtime.spawn(async move { attempts(&transport, &*request, key).await.map(Box::new) }))
+    }
+}
+
+#[async_trait]
+impl Gateway for StripeGateway {
+    fn livemode(&self) -> bool {
+        self.livemode
+    }
+
+    async fn create_intent(&self, new: NewIntent, key: &str) -> Result<Intent, GatewayError> {
+        let Ok(currency) = new.currency.as_str().to_ascii_lowercase().parse::<stripe_types::Currency>();
+        let request = CreatePaymentIntent::new(signed(new.amount_minor)?, currency)
+            .capture_method(PaymentIntentCaptureMethod::Manual)
+            .automatic_payment_methods(CreatePaymentIntentAutomaticPaymentMethods::new(true))
+            .metadata(HashMap::from([
+                (ORDER_KEY.to_owned(), new.order.to_string()),
+                (EVENT_KEY.to_owned(), new.event.to_string()),
+            ]));
+        self.intent_call(self.start(request, Some(key))).await
+    }
+
+    async fn intent(&self, intent: &str) -> Result<Intent, GatewayError> {
+        self.intent_call(self.start(RetrievePaymentIntent::new(intent), None)).await
+    }
+
+    /// It carries no key: a key would replay an early refusal for a day, and the intent's own state makes a repeat
+    /// harmless.
+    async fn cancel_intent(&self, intent: &str) -> Result<Intent, GatewayError> {
+        self.intent_call(self.start(CancelPaymentIntent::new(intent), None)).await
+    }
+
+    async fn capture(&self, intent: &str, amount_minor: Minor, key: &str) -> Result<Intent, GatewayError> {
+        let request = CapturePaymentIntent::new(intent).amount_to_capture(signed(amount_minor)?);
+        self.intent_call(self.start(request, Some(key))).await
+    }
+
+    async fn refund(
+        &self,
+        intent: &str,
+        amount_minor: Minor,
+        refund: Option<RefundId>,
+        key: &str,
+    ) -> Result<ProviderRefund, GatewayError> {
+        let mut request = CreateRefund::new().payment_intent(intent).amount(signed(amount_minor)?);
+        if let Some(refund) = refund {
+            request = request.metadata(HashMap::from([(REFUND_KEY.to_owned(), refund.to_string())]));
+        }
+        let answer = finish(self.start(request, Some(key))).await?;
+        translate::refund(&answer)
+    }
+
+    async fn refunds(&self, intent: &str) -> Result<Vec<ProviderRefund>, GatewayError> {
+        let answer = finish(self.start(ListRefund::new().payment_intent(intent).limit(REFUNDS_MAX), None)).await?;
+        answer.data.iter().map(translate::refund).collect()
     }
 }
 

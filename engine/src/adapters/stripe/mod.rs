@@ -10,5 +10,5 @@ mod gateway;
 mod translate;
 mod transport;
 
-pub use error::{GatewayConfigError, GatewayError};
-pub use gateway::{Gateway, GatewayConfig, NewIntent};
+pub use error::GatewayConfigError;
+pub use gateway::{GatewayConfig, StripeGateway};

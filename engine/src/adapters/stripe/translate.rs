@@ -6,8 +6,7 @@ use std::str::FromStr;
 use stripe_shared::{PaymentIntent, Refund};
 use usher_core::{Currency, Minor};
 
-use super::error::GatewayError;
-use crate::payments::{Intent, IntentStatus, ProviderRefund, ProviderRefundStatus};
+use crate::payments::{GatewayError, Intent, IntentStatus, ProviderRefund, ProviderRefundStatus};
 
 /// Metadata keys that tie an intent or a refund to what it is for.
 pub(super) const ORDER_KEY: &str = "order";

@@ -28,7 +28,8 @@ pub use budget::{RESTART_WINDOW_MS, RESTARTS_MAX};
 pub use io::{Input, Output};
 pub use recovery::{COOL_DOWN_MS, ReloadReason};
 pub use rules::Rules;
-use rules::{Applied, Panicked, guarded};
+pub(super) use rules::guarded;
+use rules::{Applied, Panicked};
 use suspects::Suspects;
 pub use suspects::{PANICS_MAX, SUSPECTS_MAX};
 

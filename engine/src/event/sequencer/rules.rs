@@ -37,7 +37,7 @@ pub(super) enum Applied {
 
 /// The rules panicked; the inventory must not be used again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Panicked(pub(super) String);
+pub(in crate::event) struct Panicked(pub(super) String);
 
 impl Rules {
     /// Rules with another `decide`.
@@ -67,7 +67,7 @@ impl Rules {
 }
 
 /// Runs a piece of the rules; its panic becomes a value.
-pub(super) fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, Panicked> {
+pub(in crate::event) fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Panicked(message_of(payload.as_ref())))
 }
 
