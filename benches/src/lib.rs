@@ -1,1 +1,3 @@
-//! Shared fixtures of the benchmarks.
+//! What the benchmarks share.
+
+pub mod http;

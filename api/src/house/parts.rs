@@ -71,6 +71,8 @@ pub(super) fn open(
     runtime: &Handle,
     draining: watch::Receiver<bool>,
 ) -> Result<Opened, Vec<Fault>> {
+    // Before anything makes a series: one that is made without a recorder counts nothing for ever.
+    let prometheus = metrics::install();
     let public_url = settings.public_url(bound);
     let secure = public_url.starts_with("https://");
     let data = folder(&settings.stores);
@@ -127,7 +129,7 @@ pub(super) fn open(
         logins: RateLimit::new(settings.accounts.login_burst_max, settings.accounts.login_refill.ms()),
         runtime: runtime.clone(),
         live: Live::new(settings.live.streams_max),
-        prometheus: metrics::install(),
+        prometheus,
         draining,
         in_flight: InFlight::new(settings.server.in_flight_max),
         dress: Dress::new(&settings.payments, secure),

@@ -7,13 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-fn usher(arguments: &[&str]) -> Command {
+pub(crate) fn usher(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
     command.args(arguments).env_clear();
     command
 }
 
-fn errors(output: &Output) -> String {
+pub(crate) fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -64,7 +64,7 @@ fn settings_print_as_they_take_effect_and_secrets_do_not() {
 }
 
 /// Starts the demo and reads where it is.
-fn demo(data: &Path) -> (Child, Value) {
+pub(crate) fn demo(data: &Path) -> (Child, Value) {
     let arguments = ["demo", "--json", "--listen", "127.0.0.1:0", "--data"];
     let mut child = usher(&arguments).arg(data).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
@@ -73,7 +73,7 @@ fn demo(data: &Path) -> (Child, Value) {
 }
 
 /// Asks it to stop, as a supervisor does.
-fn terminate(mut child: Child) {
+pub(crate) fn terminate(mut child: Child) {
     let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(asked.success());
     assert_eq!(child.wait().unwrap().code(), Some(0));

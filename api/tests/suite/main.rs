@@ -7,6 +7,7 @@ mod command_line;
 mod editing;
 mod limits;
 mod live;
+mod operating;
 mod pages;
 mod routes;
 mod sandbox_api;
