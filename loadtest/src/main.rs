@@ -1,2 +1,10 @@
-//! The load tester.
-fn main() {}
+//! `usher-loadtest`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use usher_loadtest::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().execute()
+}

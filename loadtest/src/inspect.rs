@@ -1,0 +1,240 @@
+//! Reading the house's books: the organizer's orders and figures, the availability, the provider's ledger.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::audit::{Area, Books, Counts, Fetched, Ledger, Line, LineBook, OrderBook};
+use crate::buyer::{Availability, World, fetched_of};
+use crate::client::{Answer, Api, Body, Proof, Request};
+
+/// How often one page of the books is asked for before it counts as unreadable.
+const TRIES_MAX: u32 = 20;
+/// Between two tries.
+const TRY_EVERY: Duration = Duration::from_millis(500);
+/// How often the books are read again because the sale moved meanwhile.
+const READS_MAX: u32 = 20;
+
+/// Somebody who may see an event's orders.
+#[derive(Debug, Clone)]
+pub struct Inspector {
+    api: Api,
+    proof: Proof,
+}
+
+/// An event as it is found before the run.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its id.
+    pub event: String,
+    /// Its name.
+    pub name: String,
+    /// The digest of its plan.
+    pub plan_digest: String,
+    /// All places.
+    pub capacity_count: u64,
+}
+
+impl Inspector {
+    /// With an API key.
+    #[must_use]
+    pub const fn with_key(api: Api, key: String) -> Self {
+        Self { api, proof: Proof::Bearer(key) }
+    }
+
+    /// By logging in.
+    ///
+    /// # Errors
+    /// The login fails, or there is no server.
+    pub async fn log_in(api: Api, email: &str, password: &str) -> anyhow::Result<Self> {
+        let form = Body::Json(json!({"email": email, "password": password}));
+        let request = Request::post("/api/v1/sessions", form);
+        let sent = api.send(api.base_of(0), &Proof::None, &request).await;
+        let answer = sent.map_err(|broke| anyhow::anyhow!("cannot reach {}: {broke}", api.base_of(0)))?;
+        ensure!(answer.is_success(), "logging in as {email} was answered {}", said(&answer));
+        let cookie = answer.cookie.context("the login set no cookie")?;
+        Ok(Self { api, proof: Proof::Cookie(cookie) })
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        let mut last = String::new();
+        for _ in 0..TRIES_MAX {
+            match self.api.send(self.api.base_of(0), &self.proof, &Request::get(path)).await {
+                Ok(answer) if answer.is_refusal() => last = said(&answer),
+                Ok(answer) => return Ok(answer),
+                Err(broke) => last = broke,
+            }
+            tokio::time::sleep(TRY_EVERY).await;
+        }
+        bail!("{path}: {last}")
+    }
+
+    async fn json(&self, path: &str) -> anyhow::Result<Value> {
+        let answer = self.get(path).await?;
+        ensure!(answer.status == 200, "{path} was answered {}", said(&answer));
+        Ok(answer.json())
+    }
+
+    /// All rows of a list.
+    async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+        let mut rows = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.json(&format!("{path}?limit=200{cursor}")).await?;
+            let data = page["data"].as_array().with_context(|| format!("{path} is no list"))?;
+            rows.extend(data.iter().cloned());
+            cursor = match &page["next_cursor"] {
+                Value::String(next) => format!("&cursor={next}"),
+                Value::Number(next) => format!("&cursor={next}"),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Ok(rows),
+            };
+        }
+    }
+
+    /// An event on sale: by id or by a part of its name; without either, the largest one that costs something.
+    ///
+    /// # Errors
+    /// There is none; the server does not answer.
+    pub async fn find_event(&self, wanted: Option<&str>) -> anyhow::Result<Found> {
+        let mut best: Option<Found> = None;
+        for card in self.list("/api/v1/events").await? {
+            let (id, name) = (card["event"].as_str().unwrap_or_default(), card["name"].as_str().unwrap_or_default());
+            let fits = match wanted {
+                Some(wanted) => id == wanted || name.to_lowercase().contains(&wanted.to_lowercase()),
+                None => card["price_max_minor"].as_u64().is_some_and(|price| price > 0),
+            };
+            if !fits || card["state"] != "on_sale" {
+                continue;
+            }
+            let sheet = self.json(&format!("/api/v1/events/{id}")).await?;
+            let found = Found {
+                event: id.to_owned(),
+                name: name.to_owned(),
+                plan_digest: sheet["plan_digest"].as_str().context("the event has no plan")?.to_owned(),
+                capacity_count: sheet["capacity_count"].as_u64().unwrap_or_default(),
+            };
+            if best.as_ref().is_none_or(|best| best.capacity_count < found.capacity_count) {
+                best = Some(found);
+            }
+        }
+        best.with_context(|| match wanted {
+            Some(wanted) => format!("no event on sale is or is called {wanted:?}"),
+            None => "no event is on sale".to_owned(),
+        })
+    }
+
+    /// Numbered seats and areas of an event.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn places(&self, found: &Found) -> anyhow::Result<(u32, Vec<(String, u64)>)> {
+        let map = self.json(&format!("/api/v1/events/{}/seat-map?v={}", found.event, found.plan_digest)).await?;
+        let seats_count = map["seats_count"].as_u64().and_then(|count| u32::try_from(count).ok());
+        let area = |area: &Value| Some((area["code"].as_str()?.to_owned(), area["capacity"].as_u64()?));
+        let areas: Option<Vec<_>> =
+            map["areas"].as_array().map(|areas| areas.iter().map(area).collect()).unwrap_or_default();
+        seats_count.zip(areas).context("the seat map cannot be read")
+    }
+
+    /// Reads everything there is to say about the event, as of one moment: when the sale moves on meanwhile, anew.
+    ///
+    /// # Errors
+    /// The server does not answer, or the sale does not hold still.
+    pub async fn books(&self, world: &World, exclusive: bool) -> anyhow::Result<Books> {
+        let sales_path = format!("/api/v1/organizer/events/{}/sales", world.event);
+        for _ in 0..READS_MAX {
+            let before = self.json(&sales_path).await?;
+            let free = self.json(&format!("/api/v1/events/{}/availability", world.event)).await?;
+            let orders = self.list(&format!("/api/v1/organizer/events/{}/orders", world.event)).await?;
+            let money = self.list("/sandbox/ledger").await?;
+            let after = self.json(&sales_path).await?;
+            let moved = before["version"] != after["version"] || before["captured_minor"] != after["captured_minor"];
+            if !moved && free["version"] == after["version"] {
+                return read_books(world, exclusive, &after, &free, &orders, &money);
+            }
+        }
+        bail!("the sale moves on while it is being audited")
+    }
+
+    /// Asks again for tickets that were not ready when their buyers left; the count of those that still are not.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn fetch_late_tickets(&self, ledger: &mut Ledger) -> anyhow::Result<usize> {
+        let mut late_count = 0;
+        for order in ledger.visits.iter_mut().filter_map(|visit| visit.order.as_mut()) {
+            for ticket in order.tickets.iter_mut().filter(|ticket| ticket.fetched == Fetched::NotYet) {
+                let path = format!("/api/v1/orders/{}/tickets/{}", order.order, ticket.ticket);
+                ticket.fetched = fetched_of(&self.get(&path).await?);
+                late_count += usize::from(ticket.fetched == Fetched::NotYet);
+            }
+        }
+        Ok(late_count)
+    }
+}
+
+fn said(answer: &Answer) -> String {
+    format!("{} {}", answer.status, answer.code().unwrap_or_else(|| answer.excerpt()))
+}
+
+fn read_books(
+    world: &World,
+    exclusive: bool,
+    sales: &Value,
+    free: &Value,
+    orders: &[Value],
+    money: &[Value],
+) -> anyhow::Result<Books> {
+    let number = |name: &str| sales[name].as_u64().with_context(|| format!("the sales figures lack {name}"));
+    let counts = Counts {
+        capacity_count: number("capacity_count")?,
+        available_count: number("available_count")?,
+        held_count: number("held_count")?,
+        sold_count: number("sold_count")?,
+        blocked_count: number("blocked_count")?,
+    };
+    let read = Availability::read(free, world.seats_count).context("the availability cannot be read")?;
+    let free_of = |code: &str| read.areas.iter().find(|(known, _)| known == code).map_or(0, |(_, free)| *free);
+    let areas = world.areas.iter().map(|(code, capacity_count)| Area {
+        code: code.clone(),
+        capacity_count: *capacity_count,
+        available_count: free_of(code),
+    });
+    let areas = areas.collect();
+    let orders =
+        orders.iter().map(|order| read_order(order).with_context(|| format!("an order cannot be read: {order}")));
+    let orders = orders.collect::<anyhow::Result<_>>()?;
+    let ours = money.iter().filter(|row| row["event"] == world.event.as_str());
+    let money = ours.map(|row| serde_json::from_value(row.clone())).collect::<Result<_, _>>().context("the ledger")?;
+    Ok(Books {
+        exclusive,
+        counts,
+        seats: read.seats,
+        areas,
+        orders,
+        money,
+        captured_minor: number("captured_minor")?,
+        refunded_minor: number("refunded_minor")?,
+    })
+}
+
+fn read_order(order: &Value) -> Option<OrderBook> {
+    let line = |line: &Value| {
+        Some(LineBook {
+            line: Line::read(line)?,
+            ticket: line["ticket"].as_str().map(str::to_owned),
+            refunded: line["refunded"].as_bool()?,
+        })
+    };
+    Some(OrderBook {
+        order: order["order"].as_str()?.to_owned(),
+        hold: order["hold"].as_str()?.to_owned(),
+        email: order["email"].as_str().unwrap_or_default().to_owned(),
+        state: serde_json::from_value(order["state"].clone()).ok()?,
+        cancel_reason: order["cancel_reason"].as_str().map(str::to_owned),
+        lines: order["lines"].as_array()?.iter().map(line).collect::<Option<_>>()?,
+        total_minor: order["total_minor"].as_u64()?,
+        refunded_minor: order["refunded_minor"].as_u64()?,
+    })
+}

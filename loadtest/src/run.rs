@@ -1,0 +1,173 @@
+//! A whole run: a server, a crowd, the wait until the sale rests, the audit, the report.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::audit::{Books, Code, Contradiction, Ledger, audit, unsettled};
+use crate::buyer::{Live, World};
+use crate::client::{Api, Patience};
+use crate::drive::{Crowd, drive};
+use crate::inspect::{Found, Inspector};
+use crate::progress::Progress;
+use crate::report::{Report, ServerSheet};
+use crate::server::{Server, find_binary};
+
+/// How long buyers and auditors wait for a server that is expected to come back.
+const GONE_MAX: Duration = Duration::from_secs(60);
+/// Between two looks at a sale that is coming to rest: the first pause and the longest.
+const SETTLE_LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+
+/// Whom the crowd comes to.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A server of one's own, started for this run.
+    Embedded {
+        /// Its binary, if not the one beside this program.
+        binary: Option<PathBuf>,
+        /// Where it keeps its data, to stay there; a folder that goes with the run if not told.
+        folder: Option<PathBuf>,
+    },
+    /// Servers that run.
+    Running {
+        /// Their base URLs.
+        urls: Vec<String>,
+        /// The organizer of the event.
+        email: String,
+        /// The organizer's password.
+        password: String,
+    },
+}
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whom the crowd comes to.
+    pub target: Target,
+    /// The crowd.
+    pub crowd: Crowd,
+    /// Which event, by id or a part of its name.
+    pub event: Option<String>,
+    /// How long the sale may take to come to rest.
+    pub settle_within: Duration,
+    /// The servers may go and come back while it runs.
+    pub expect_restarts: bool,
+}
+
+/// The servers of a run. The embedded one ends when this is dropped, and then its folder goes.
+struct Stage {
+    server: Option<Server>,
+    _folder: Option<TempDir>,
+    api: Api,
+    inspector: Inspector,
+}
+
+/// Runs it all.
+///
+/// # Errors
+/// There is no server, no event, or no answer when the books are read.
+pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
+    let progress = Progress::start("starting");
+    let stage = open(&settings.target).await?;
+    let found = stage.inspector.find_event(settings.event.as_deref()).await?;
+    let world = Arc::new(world_of(&stage, &found, settings).await?);
+
+    let watching = progress.watch(Arc::clone(&world), settings.crowd.duration);
+    let driven = drive(&world, settings.crowd).await;
+    watching.abort();
+
+    let outcomes = driven.outcomes.iter();
+    let mut ledger = Ledger { visits: outcomes.map(|outcome| outcome.visit.clone()).collect() };
+    ledger.visits.sort_by_key(|visit| visit.number);
+    progress.say("the sale comes to rest");
+    let began = Instant::now();
+    let (books, mut contradictions) = settle(&stage, &world, &mut ledger, settings.settle_within, &progress).await?;
+    let settled_in = began.elapsed();
+    progress.say("auditing");
+    contradictions.extend(audit(&ledger, &books));
+    let server = ServerSheet { embedded: stage.server.is_some(), urls: world.api.bases().to_vec() };
+    if let Some(server) = stage.server {
+        progress.say("stopping the server");
+        server.stop()?;
+    }
+    progress.end();
+    Ok(Report::new(settings, server, &found, driven, &books, contradictions, settled_in))
+}
+
+async fn open(target: &Target) -> anyhow::Result<Stage> {
+    match target {
+        Target::Embedded { binary, folder } => {
+            let binary = find_binary(binary.as_deref())?;
+            let passing = match folder {
+                Some(folder) => {
+                    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+                    None
+                }
+                None => Some(tempfile::Builder::new().prefix("usher-loadtest-").tempdir().context("a folder")?),
+            };
+            let at = passing.as_ref().map(TempDir::path).or(folder.as_deref()).context("a folder")?;
+            let server = Server::start(&binary, at, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+            let api = Api::new(vec![server.demo.url.clone()])?;
+            let inspector = Inspector::with_key(api.clone(), server.demo.api_key.clone());
+            Ok(Stage { server: Some(server), _folder: passing, api, inspector })
+        }
+        Target::Running { urls, email, password } => {
+            let api = Api::new(urls.clone())?;
+            let inspector = Inspector::log_in(api.clone(), email, password).await?;
+            Ok(Stage { server: None, _folder: None, api, inspector })
+        }
+    }
+}
+
+async fn world_of(stage: &Stage, found: &Found, settings: &Settings) -> anyhow::Result<World> {
+    let (seats_count, areas) = stage.inspector.places(found).await?;
+    let gone_max = if settings.expect_restarts { GONE_MAX } else { Duration::ZERO };
+    // Two runs against one server must not share addresses; what the buyers do does not depend on it.
+    let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    Ok(World {
+        api: stage.api.clone(),
+        patience: Patience { gone_max },
+        event: found.event.clone(),
+        seats_count,
+        plan_digest: found.plan_digest.clone(),
+        areas,
+        run_tag: format!("seed-{}.{started_ms:x}", settings.crowd.seed),
+        live: Live::default(),
+    })
+}
+
+/// Waits until nothing is under way; what still is when the time is over contradicts the promise that it ends.
+async fn settle(
+    stage: &Stage,
+    world: &World,
+    ledger: &mut Ledger,
+    within: Duration,
+    progress: &Progress,
+) -> anyhow::Result<(Books, Vec<Contradiction>)> {
+    let began = Instant::now();
+    let mut pause = SETTLE_LOOK_EVERY.0;
+    loop {
+        let books = stage.inspector.books(world, stage.server.is_some()).await?;
+        let mut waits = unsettled(ledger, &books);
+        let late_count = stage.inspector.fetch_late_tickets(ledger).await?;
+        if late_count > 0 {
+            waits.push(format!("{late_count} tickets being prepared"));
+        }
+        let said = waits.join(", ");
+        if waits.is_empty() {
+            return Ok((books, Vec::new()));
+        }
+        if began.elapsed() >= within {
+            let detail = format!("after {} s there are still {said}", within.as_secs());
+            return Ok((books, vec![Contradiction::new(Code::Unsettled, detail, json!({"waits": waits}))]));
+        }
+        progress.say(&format!("the sale comes to rest: {said}"));
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(SETTLE_LOOK_EVERY.1);
+    }
+}
