@@ -9,6 +9,7 @@ use usher_core::plan::Layout;
 use usher_core::{CancelReason, OrderId, Place, RefundId, TicketId};
 use usher_engine::catalogue::{self, EventRecord};
 use usher_engine::clock::Clock;
+use usher_engine::fail_point;
 use usher_engine::jobs::{Job, JobError, Letter, Task};
 use usher_engine::mail::{MailError, Mailer, Occasion, OrderLetter, Sender};
 use usher_engine::orders::{Contact, Contacts, OrderRecord, Views};
@@ -120,6 +121,7 @@ impl BackOffice {
                 let what = error.to_string();
                 if error.is_passing() { JobError::Passing(what) } else { JobError::Permanent(what) }
             })?;
+            fail_point!("job.rendered");
             self.0.ticket_files.put(ticket, TICKET_VERSION, pdf).await.map_err(passing)?;
         }
         Ok(())
@@ -129,7 +131,10 @@ impl BackOffice {
         let papers = self.papers(order).await?;
         let letter = papers.letter(letter, &self.0.public_url, self.0.clock.now());
         let mail = letter.write(&self.0.sender).map_err(|fault| JobError::Permanent(fault.to_string()))?;
-        self.0.mailer.send(&mail).await.map_err(|error| match error {
+        fail_point!("mail.written");
+        let sent = self.0.mailer.send(&mail).await;
+        fail_point!("mail.sent");
+        sent.map_err(|error| match error {
             MailError::Refused(what) => JobError::Permanent(what),
             MailError::Unavailable(what) => JobError::Passing(what),
         })

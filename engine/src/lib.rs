@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod checkout;
 pub mod clock;
 pub mod event;
+pub mod fail_point;
 pub mod ids;
 pub mod jobs;
 pub mod journal;

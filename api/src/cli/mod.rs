@@ -1,6 +1,7 @@
 //! The command line.
 
 mod account;
+mod backup;
 mod config;
 mod demo;
 mod serve;
@@ -77,6 +78,24 @@ enum Command {
         #[command(flatten)]
         from: From,
     },
+    /// Copy a data folder while it is in use.
+    Backup {
+        /// The data folder.
+        #[arg(long)]
+        data: PathBuf,
+        /// The folder to make; there must be none of that name.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Make a data folder from a backup.
+    Restore {
+        /// The backup.
+        #[arg(long)]
+        from: PathBuf,
+        /// The folder to make; it must not be there or be empty.
+        #[arg(long)]
+        data: PathBuf,
+    },
     /// Tell whether a ticket's code is genuine, without a connection.
     VerifyTicket {
         /// The code, as a scanner reads it.
@@ -123,6 +142,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Config { command: ConfigCommand::Print { from } } => config::print(&from),
         Command::CreateAccount { from, email, organizer, admin } => account::create(&from, email, organizer, admin),
         Command::RebuildViews { from } => stores::rebuild_views(&from),
+        Command::Backup { data, to } => backup::backup(&data, &to),
+        Command::Restore { from, data } => backup::restore(&from, &data),
         Command::VerifyTicket { code, keys, event } => ticket::verify(&code, &keys, event),
     };
     match outcome {

@@ -6,6 +6,7 @@ use super::desk::Looked;
 use super::process::{self, Provider, Situation, Step};
 use super::runner::{PaymentError, Shared};
 use crate::event::AskError;
+use crate::fail_point;
 use crate::orders::{OrderRecord, RefundRecord};
 use crate::payments::{GatewayError, Intent, NewIntent, PaymentRecord, ProviderRefund, metrics as names};
 
@@ -120,12 +121,16 @@ impl<'a> Run<'a> {
                 Ok(Flow::Again)
             }
             Step::CancelIntent => {
+                fail_point!("cancel.before");
                 let answer = self.shared.parts.gateway.cancel_intent(intent_id(truth)?).await;
+                fail_point!("cancel.made");
                 self.intent_moved(step, answer)
             }
             Step::Capture { amount_minor } => {
                 let key = format!("{}:capture:1", self.order);
+                fail_point!("capture.before");
                 let answer = self.shared.parts.gateway.capture(intent_id(truth)?, *amount_minor, &key).await;
+                fail_point!("capture.made");
                 self.capture_refused |= matches!(answer, Err(GatewayError::Refused { .. }));
                 self.intent_moved(step, answer)
             }
@@ -154,6 +159,7 @@ impl<'a> Run<'a> {
         look_again_at: Option<UnixMillis>,
     ) -> Result<Flow, PaymentError> {
         if truth.payment.as_ref().is_some_and(|payment| !(payment.settled && settled)) {
+            fail_point!("payment.before_rest");
             let now = self.shared.parts.clock.now();
             self.shared.parts.payments.checked(self.order, now, settled).await?;
         }
@@ -200,7 +206,9 @@ impl<'a> Run<'a> {
         // From here on the payment is unsettled, so that the reconciler finds it if we do not come back.
         self.shared.parts.payments.reopen(self.order).await?;
         let intent = intent_id(truth)?;
+        fail_point!("refund.before");
         let sent: ProviderRefund = self.shared.parts.gateway.refund(intent, amount_minor, refund, key).await?;
+        fail_point!("refund.made");
         if let Some(listed) = self.provider.as_mut().and_then(|provider| provider.refunds.as_mut()) {
             listed.push(sent);
         }
@@ -231,7 +239,10 @@ impl<'a> Run<'a> {
             | Step::PayRefund { .. }
             | Step::ReturnCharge { .. } => return Ok(Flow::Again),
         };
-        match (self.shared.parts.desk.ask)(self.event, command).await {
+        fail_point!("payment.before_fact");
+        let asked = (self.shared.parts.desk.ask)(self.event, command).await;
+        fail_point!("payment.fact_recorded");
+        match asked {
             // A recorded refund shows in the views after a while; they wake us then.
             Ok(_) if matches!(step, Step::RecordRefundPaid { .. }) => Ok(Flow::End { look_again_at: None }),
             Ok(_) => Ok(Flow::Again),

@@ -16,6 +16,7 @@ use super::run::{Cause, Run};
 use super::schedule::Schedule;
 use crate::clock::Clock;
 use crate::event::AskError;
+use crate::fail_point;
 use crate::orders::Views;
 use crate::payments::{Gateway, GatewayError, Intent, NewIntent, PaymentRecord, Payments, metrics as names};
 use crate::store::StoreError;
@@ -209,13 +210,16 @@ impl Shared {
             return if same { Ok(kept) } else { Err(PaymentError::Mismatch(order)) };
         }
         // The key follows from the order, which is in the journal: whoever repeats this finds the same intent.
+        fail_point!("intent.before");
         let intent = self.parts.gateway.create_intent(new, &format!("{order}:intent:1")).await?;
+        fail_point!("intent.made");
         let as_asked = intent.amount_minor == amount_minor && intent.currency == currency;
         if !as_asked || intent.livemode != self.parts.gateway.livemode() {
             return Err(PaymentError::Mismatch(order));
         }
         let record = payment_record(order, new.event, intent, self.parts.clock.now());
         payments.put_payment(record.clone()).await?;
+        fail_point!("intent.kept");
         Ok(payments.payment(order).await?.unwrap_or(record))
     }
 

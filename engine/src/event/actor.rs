@@ -25,6 +25,7 @@ use super::metrics::{self as names, Series};
 use super::sequencer::{Input, Output, Request, Rules, Sequencer, SnapshotDue, Told};
 use super::{AskError, OnCommitted, Standing, View};
 use crate::clock::Clock;
+use crate::fail_point;
 use crate::journal::{AppendError, Journal, SealedEntry, StoredSnapshot, snapshot};
 
 /// What an answer is sent with. The permit goes back with it.
@@ -128,7 +129,10 @@ impl EventActor {
                 let drained = std::future::ready(()).into_actor(self);
                 ctx.spawn(drained.map(|(), actor, ctx| actor.feed(Input::Flush, ctx)));
             }
-            Output::Append { sealed, commands_count } => self.append(sealed, commands_count, ctx),
+            Output::Append { sealed, commands_count } => {
+                fail_point!("append.sealed");
+                self.append(sealed, commands_count, ctx);
+            }
             Output::Reply { token, outcome } => {
                 self.series.asked(outcome.as_ref());
                 self.meter.answered(&self.shared.gate);
@@ -136,12 +140,15 @@ impl EventActor {
                 // First, so that who asks again at once finds the place free.
                 drop(permit);
                 // Who hung up meanwhile asks again under the same id.
+                fail_point!("reply.before");
                 let _ = reply.send(outcome);
+                fail_point!("reply.sent");
             }
             Output::Publish(view) => {
                 let seq = view.seq;
                 self.view.send_replace(Arc::new(view));
                 (self.on_committed)(self.event, seq);
+                fail_point!("view.published");
             }
             Output::Snapshot(due) => {
                 actix_rt::spawn(keep_snapshot(Arc::clone(&self.loader.journal), self.event, *due));
@@ -189,6 +196,7 @@ impl EventActor {
             caught.unwrap_or_else(|_| Err(AppendError::Unknown("the journal panicked".to_owned())))
         };
         ctx.spawn(append.into_actor(self).map(move |outcome, actor, ctx| {
+            fail_point!("append.durable");
             match &outcome {
                 Ok(()) => actor.series.appended(facts_count, started.elapsed()),
                 Err(error) => actor.series.append_failed(error_name(error), started.elapsed()),
@@ -241,12 +249,16 @@ impl EventActor {
 async fn keep_snapshot(journal: Arc<dyn Journal>, event: EventId, due: SnapshotDue) {
     let SnapshotDue { inventory, seq, hash } = due;
     let encoded = tokio::task::spawn_blocking(move || snapshot::encode(&inventory.to_snapshot())).await;
+    fail_point!("snapshot.encoded");
     let kept = match encoded {
         Ok(bytes) => journal.put_snapshot(event, StoredSnapshot { seq, hash, bytes }).await.map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };
     match kept {
-        Ok(()) => names::snapshot("kept"),
+        Ok(()) => {
+            fail_point!("snapshot.kept");
+            names::snapshot("kept");
+        }
         Err(error) => {
             tracing::warn!(%event, seq, error, "the snapshot was not kept");
             names::snapshot("failed");
@@ -285,7 +297,9 @@ impl Handler<Arrived> for EventActor {
     fn handle(&mut self, Arrived { token, request }: Arrived, ctx: &mut Self::Context) {
         // Who hung up before the turn came is not served: nothing has been done for them.
         if !token.reply.is_closed() {
+            fail_point!("ask.arrived");
             self.feed(Input::Arrived { token, request }, ctx);
+            fail_point!("ask.decided");
         }
     }
 }

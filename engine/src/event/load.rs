@@ -10,6 +10,7 @@ use usher_core::{EventId, Fact, Inventory};
 
 use super::sequencer::guarded;
 use super::{Plan, PlanError, Plans};
+use crate::fail_point;
 use crate::journal::{EntryHash, Journal, JournalError, SealedEntry, StoredSnapshot, Tenure, snapshot};
 
 /// Entries read and replayed at once.
@@ -111,6 +112,7 @@ impl Loader {
     pub async fn load(&self, event: EventId, doubt: Option<Doubt>) -> Result<Loaded, LoadError> {
         let plan = (self.plans)(event).await?;
         let tenure = self.journal.take_over(event).await?;
+        fail_point!("load.taken_over");
         let doubt_landed = match doubt {
             Some(doubt) => self.has_landed(event, doubt, &tenure).await?,
             None => false,
@@ -229,6 +231,7 @@ fn finished(
     if inventory.plan_digest().is_some_and(|digest| digest != plan.digest) {
         return Err(another_plan());
     }
+    fail_point!("load.replayed");
     Ok(Loaded { inventory, plan_digest: plan.digest, tenure, snapshot_seq, doubt_landed })
 }
 

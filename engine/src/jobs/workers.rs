@@ -14,6 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::{Job, LEASE_ENDED, Queue, Retry, metrics as names};
 use crate::clock::Clock;
+use crate::fail_point;
 use crate::store::StoreError;
 
 /// Why a try came to nothing.
@@ -166,6 +167,7 @@ impl Workers {
         P: Fn(Job) -> F + Send + Sync,
         F: Future<Output = Result<(), JobError>> + Send,
     {
+        fail_point!("job.leased");
         let started = Instant::now();
         let vanished = job.failures_count >= self.config.panics_max && job.last_error.as_deref() == Some(LEASE_ENDED);
         let outcome = if vanished {
@@ -179,6 +181,7 @@ impl Workers {
             }
         };
         metrics::histogram!(names::JOB_SECONDS, "kind" => job.kind.clone()).record(started.elapsed().as_secs_f64());
+        fail_point!("job.performed");
         let (result, stored) = match outcome {
             Ok(()) => ("done", self.queue.complete(&job.id).await),
             Err(failure) => {
@@ -188,6 +191,7 @@ impl Workers {
                 (result, self.queue.fail(&job.id, &message, retry).await)
             }
         };
+        fail_point!("job.completed");
         metrics::counter!(names::JOB_TRIES, "kind" => job.kind.clone(), "result" => result).increment(1);
         if let Err(error) = stored {
             // The lease runs out and the job is taken again.

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use usher_core::{Currency, EventId, Fact, OrderId};
 
 use super::{Projection, Touched, Views, metrics as names};
+use crate::fail_point;
 use crate::jobs::Queue;
 use crate::journal::{Entry, Journal, JournalError};
 use crate::store::StoreError;
@@ -214,12 +215,16 @@ impl Projector {
             projection.apply(entry);
         }
         let projected = projection.finish();
+        fail_point!("projector.read");
         if !projected.jobs.is_empty() {
             queue.enqueue(projected.jobs).await?;
+            fail_point!("projector.enqueued");
         }
         views.apply(event, seq, projected.changes).await?;
+        fail_point!("projector.applied");
         if !projected.orders.is_empty() {
             on_orders(event, &projected.orders);
+            fail_point!("projector.told");
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use super::webhook::Envelope;
 use super::{Gateway, GatewayError, Inbox, Payments, WebhookRecord, metrics as names};
 use crate::checkout::{PaymentError, Runner, payment_record};
 use crate::clock::Clock;
+use crate::fail_point;
 use crate::store::StoreError;
 
 /// Webhooks read at once.
@@ -115,14 +116,17 @@ impl InboxProcessor {
     }
 
     async fn act(&self, group: Group) -> Result<(), StoreError> {
+        fail_point!("webhook.claimed");
         let outcome = match &group.intent {
             Some(intent) => self.look(intent, &group.webhooks).await,
             None => Ok("of_no_concern"),
         };
+        fail_point!("webhook.acted");
         for webhook in &group.webhooks {
             let result = match &outcome {
                 Ok(result) => {
                     self.parts.inbox.done(&webhook.id).await?;
+                    fail_point!("webhook.done");
                     *result
                 }
                 Err(error) => self.put_off(webhook, error).await?,

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use super::webhook::{self, Envelope, EnvelopeError, SignatureError, WebhookSecret};
 use super::{Inbox, WebhookRecord, WebhookState, metrics as names};
 use crate::clock::Clock;
+use crate::fail_point;
 use crate::store::StoreError;
 
 /// What the intake believes.
@@ -95,7 +96,9 @@ impl Intake {
             received_at: now,
             run_at: now,
         };
+        fail_point!("webhook.verified");
         let new = self.inbox.receive(record).await?;
+        fail_point!("webhook.kept");
         if new {
             self.bell.notify_one();
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use usher_core::{Answer, Command, Currency, EventId, HoldId, Minor, OrderId, OrderState};
+use usher_engine::fail_point;
 use usher_engine::ids;
 use usher_engine::orders::Contact;
 use usher_engine::payments::PaymentRecord;
@@ -96,6 +97,7 @@ pub async fn checkout(
     };
     // The name goes first: once the event knows the order, who bought it must be known too.
     let first = state.contacts.put_contact(kept.clone()).await?;
+    fail_point!("checkout.contact_kept");
     if first.buyer != buyer {
         return Err(Problem::of(&kinds::UNKNOWN_HOLD));
     }
@@ -103,6 +105,7 @@ pub async fn checkout(
         return Err(Problem::of(&kinds::IDEMPOTENCY_KEY_REUSED));
     }
     let decided = ask(state, event, Command::BeginCheckout { hold, buyer, order }).await?;
+    fail_point!("checkout.begun");
     let Answer::Order(begun) = decided.answer else { return Err(wrong_answer()) };
     let view = state.events.view(event).await?;
     let currency = view.currency.ok_or_else(wrong_answer)?;
@@ -113,6 +116,7 @@ pub async fn checkout(
         let payment = state.payer.begin_payment(order, event, begun.total_minor, currency).await?;
         PaymentSheet::of(state, &payment, &access)
     };
+    fail_point!("checkout.payment_begun");
     state.projector.caught_up(event, decided.seq, CAUGHT_UP_WAIT).await;
     Ok(CheckoutSheet { order, access: access.0, state: begun.state, total_minor: begun.total_minor, currency, payment })
 }

@@ -14,6 +14,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use crate::fail_point;
 use crate::ids;
 use crate::store::StoreError;
 
@@ -45,8 +46,11 @@ fn put_new(folder: &Path, name: &str, bytes: &[u8]) -> Result<bool, StoreError> 
     let put = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(bytes)?;
+        fail_point!("file.written");
         file.sync_all()?;
+        fail_point!("file.synced");
         let linked = fs::hard_link(&unfinished, folder.join(name));
+        fail_point!("file.linked");
         fs::remove_file(&unfinished)?;
         let first = match linked {
             Ok(()) => true,
@@ -55,6 +59,7 @@ fn put_new(folder: &Path, name: &str, bytes: &[u8]) -> Result<bool, StoreError> 
         };
         // Also when another was first: its writer may not have synced the folder yet.
         File::open(folder)?.sync_all()?;
+        fail_point!("file.kept");
         Ok(first)
     };
     put().map_err(|error| failed(&folder.join(name), error))

@@ -12,6 +12,7 @@ use usher_core::EventId;
 use super::columns::{id, id_of};
 use super::database::Database;
 use super::failure::{Failure, is_taken};
+use crate::fail_point;
 use crate::journal::chain::{self, Chain};
 use crate::journal::entry::FIRST_PREV_HASH;
 use crate::journal::{
@@ -134,15 +135,18 @@ fn append(conn: &Connection, event: EventId, sealed: &SealedEntry) -> Result<(),
         Err(error) => return Err(error.into()),
         Ok(_) => {}
     }
+    fail_point!("journal.inserted");
     conn.prepare_cached("UPDATE heads SET head_seq = ?2, head_hash = ?3 WHERE event = ?1")?.execute(params![
         id(event.0),
         entry.seq,
         hash
     ])?;
+    fail_point!("journal.head_moved");
     Ok(())
 }
 
 fn take_over(conn: &Connection, event: EventId) -> Result<Tenure, JournalError> {
+    fail_point!("take_over.before");
     let Some(head) = head(conn, event)? else { return first_take_over(conn, event) };
     if head.seq > 0 {
         let last = row(conn, event, head.seq)?.ok_or_else(|| damaged(event, head.seq, "it is missing"))?;
@@ -158,6 +162,7 @@ fn take_over(conn: &Connection, event: EventId) -> Result<Tenure, JournalError> 
     }
     let epoch = head.epoch + 1;
     conn.execute("UPDATE heads SET epoch = ?2 WHERE event = ?1", params![id(event.0), epoch])?;
+    fail_point!("take_over.raised");
     Ok(Tenure { epoch, head_seq: head.seq, head_hash: head.hash })
 }
 
@@ -175,7 +180,7 @@ fn first_take_over(conn: &Connection, event: EventId) -> Result<Tenure, JournalE
     Ok(tenure)
 }
 
-fn read(
+pub(super) fn read(
     conn: &Connection,
     event: EventId,
     after_seq: u64,

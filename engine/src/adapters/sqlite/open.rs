@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::fail_point;
 use crate::store::StoreError;
 
 /// How long a statement waits for a lock. Only a checkpoint beside a long read ever makes it wait.
@@ -49,7 +50,9 @@ pub(super) fn open_writer(spec: &FileSpec, path: &Path) -> Result<Connection, St
     set_up(spec, &conn).map_err(|error| cannot_open(path, &error))?;
     migrate(spec, path, &conn)?;
     // Also what makes a reopening safe: pages that a failed sync left only in the machine's cache are written anew.
+    fail_point!("open.before_checkpoint", spec.name);
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(|error| cannot_open(path, &error))?;
+    fail_point!("open.checkpointed", spec.name);
     Ok(conn)
 }
 

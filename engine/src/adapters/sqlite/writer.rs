@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::failure::Failure;
 use super::metrics as names;
 use super::open::{FileSpec, open_writer};
+use crate::fail_point;
 
 /// Writes that share one commit at most: bounds how long the first of them waits for the last.
 const COMMIT_WRITES_MAX: usize = 512;
@@ -108,7 +109,7 @@ pub(super) fn run(spec: &'static FileSpec, path: &Path, conn: Connection, mut qu
             }
         };
         let (started, writes_count) = (Instant::now(), batch.len());
-        let fit = catch_unwind(AssertUnwindSafe(|| commit(&open, batch))).unwrap_or(false);
+        let fit = catch_unwind(AssertUnwindSafe(|| commit(spec.name, &open, batch))).unwrap_or(false);
         metrics::histogram!(names::COMMIT_SECONDS, "file" => spec.name).record(started.elapsed());
         #[expect(clippy::cast_precision_loss, reason = "at most COMMIT_WRITES_MAX")]
         metrics::histogram!(names::COMMIT_WRITES, "file" => spec.name).record(writes_count as f64);
@@ -128,8 +129,8 @@ struct Stopped {
 }
 
 /// Runs a batch in one transaction and answers it; tells whether the connection can be trusted afterwards.
-fn commit(conn: &Connection, mut batch: Vec<Box<dyn Write>>) -> bool {
-    let (outcome, culprit, fit) = match run_all(conn, &mut batch) {
+fn commit(file: &'static str, conn: &Connection, mut batch: Vec<Box<dyn Write>>) -> bool {
+    let (outcome, culprit, fit) = match run_all(file, conn, &mut batch) {
         Ok(()) => match conn.execute_batch("COMMIT") {
             Ok(()) => (Outcome::Committed, None, true),
             Err(error) => match Failure::from(error) {
@@ -141,15 +142,18 @@ fn commit(conn: &Connection, mut batch: Vec<Box<dyn Write>>) -> bool {
         },
         Err(Stopped { failure, culprit }) => (Outcome::Failed(failure), culprit, rolled_back(conn)),
     };
+    fail_point!("commit.after", file);
     for (position, write) in batch.into_iter().enumerate() {
         write.answer(if culprit == Some(position) { Outcome::OwnFault } else { outcome.clone() });
     }
+    fail_point!("batch.answered", file);
     fit
 }
 
-fn run_all(conn: &Connection, batch: &mut [Box<dyn Write>]) -> Result<(), Stopped> {
+fn run_all(file: &'static str, conn: &Connection, batch: &mut [Box<dyn Write>]) -> Result<(), Stopped> {
     let nobody = |error: rusqlite::Error| Stopped { failure: error.into(), culprit: None };
     conn.execute_batch("BEGIN IMMEDIATE").map_err(nobody)?;
+    fail_point!("batch.begun", file);
     for (position, write) in batch.iter_mut().enumerate() {
         let whole = if write.guarded() {
             run_guarded(conn, write.as_mut()).map_err(nobody)?
@@ -163,6 +167,7 @@ fn run_all(conn: &Connection, batch: &mut [Box<dyn Write>]) -> Result<(), Stoppe
             return Err(Stopped { failure, culprit: Some(position) });
         }
     }
+    fail_point!("commit.before", file);
     Ok(())
 }
 

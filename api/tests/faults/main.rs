@@ -1,0 +1,10 @@
+//! What the server survives: killed at every fail point and at random, on a failing disk, under a wrong clock, under
+//! ten times its capacity. The server is a process of its own, built with the feature `fail-points`.
+//!
+//! A sample runs by default; with `USHER_FAULTS=whole` everything does, in a release build: `./test faults`.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+mod backup;
+mod fail_points;
+mod support;

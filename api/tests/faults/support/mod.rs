@@ -1,0 +1,15 @@
+//! A server as a child process, and a buyer who is told everything.
+
+pub(crate) mod server;
+pub(crate) mod shop;
+
+/// Whether everything is to run, and not only a sample.
+pub(crate) fn is_whole() -> bool {
+    std::env::var("USHER_FAULTS").is_ok_and(|value| value == "whole")
+}
+
+/// Prints a measured figure.
+#[expect(clippy::print_stdout, reason = "figures are what these tests are run for")]
+pub(crate) fn figure(line: &str) {
+    println!("FIGURE: {line}");
+}
