@@ -3,6 +3,7 @@
 //! It only reads orders; a job that fails is tried again, and nothing of it can undo a sale.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use usher_core::plan::Layout;
@@ -22,6 +23,11 @@ use crate::access::OrderAccess;
 use crate::desk::buyer::{PlaceSheet, TICKET_VERSION};
 use crate::plans::PlanCache;
 use crate::problem::{Problem, kinds};
+
+/// How often a job looks for the view that it follows from before it is put off.
+const VIEW_LOOKS_MAX: u32 = 20;
+/// The pause between two looks: about what a step of the projector takes.
+const VIEW_LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What the back office works with.
 pub struct BackOfficeParts {
@@ -81,9 +87,9 @@ impl BackOffice {
     pub async fn perform(&self, job: Job) -> Result<(), JobError> {
         let task = serde_json::from_str(&job.payload)
             .map_err(|error| JobError::Permanent(format!("the job's payload cannot be read: {error}")))?;
-        match task {
-            Task::PrintTickets { order } => self.print_tickets(order).await,
-            Task::SendLetter { order, letter } => self.send_letter(order, letter).await,
+        match &task {
+            Task::PrintTickets { order } => self.print_tickets(&self.papers(*order, &task).await?).await,
+            Task::SendLetter { order, letter } => self.send_letter(&self.papers(*order, &task).await?, *letter).await,
         }
     }
 
@@ -110,8 +116,7 @@ impl BackOffice {
         })
     }
 
-    async fn print_tickets(&self, order: OrderId) -> Result<(), JobError> {
-        let papers = self.papers(order).await?;
+    async fn print_tickets(&self, papers: &Papers) -> Result<(), JobError> {
         for (ticket, _, page) in papers.pages(&self.0.keys) {
             if self.0.ticket_files.exists(ticket, TICKET_VERSION).await.map_err(passing)? {
                 continue;
@@ -127,8 +132,7 @@ impl BackOffice {
         Ok(())
     }
 
-    async fn send_letter(&self, order: OrderId, letter: Letter) -> Result<(), JobError> {
-        let papers = self.papers(order).await?;
+    async fn send_letter(&self, papers: &Papers, letter: Letter) -> Result<(), JobError> {
         let letter = papers.letter(letter, &self.0.public_url, self.0.clock.now());
         let mail = letter.write(&self.0.sender).map_err(|fault| JobError::Permanent(fault.to_string()))?;
         fail_point!("mail.written");
@@ -140,15 +144,26 @@ impl BackOffice {
         })
     }
 
-    async fn papers(&self, order: OrderId) -> Result<Papers, JobError> {
+    async fn papers(&self, order: OrderId, task: &Task) -> Result<Papers, JobError> {
         let lacking = |what: &str| JobError::Passing(format!("{order}: {what} is not there"));
-        let record = self.0.views.orders(&[order]).await.map_err(passing)?.pop();
-        let record = record.ok_or_else(|| lacking("the order"))?;
+        let record = self.shown(order, task).await?.ok_or_else(|| lacking("what the work follows from"))?;
         let contact = self.0.contacts.contact(order).await.map_err(passing)?.ok_or_else(|| lacking("the contact"))?;
         let event = self.0.catalogue.event(record.event).await.map_err(passing)?;
         let event = event.ok_or_else(|| lacking("the event"))?;
         let map = self.0.plans.of(&event).await.map_err(|problem| JobError::Passing(problem.to_string()))?;
         Ok(Papers { order: record, event, contact, layout: Arc::clone(&map.layout) })
+    }
+
+    /// The order once its view shows what the work follows from; waits a moment for it.
+    async fn shown(&self, order: OrderId, task: &Task) -> Result<Option<OrderRecord>, JobError> {
+        for _ in 0..VIEW_LOOKS_MAX {
+            let record = self.0.views.orders(&[order]).await.map_err(passing)?.pop();
+            if let Some(record) = record.filter(|record| task.is_shown_by(record)) {
+                return Ok(Some(record));
+            }
+            tokio::time::sleep(VIEW_LOOK_EVERY).await;
+        }
+        Ok(None)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::{Method, StatusCode};
 use rusqlite::Connection;
@@ -57,10 +57,8 @@ async fn a_backup_taken_during_a_sale_is_restored_whole_and_sells_on() {
     let stop = Arc::new(AtomicBool::new(false));
     let buying: Vec<_> =
         (0..4).map(|name| tokio::spawn(keep_buying(shop.clone(), event.clone(), name, Arc::clone(&stop)))).collect();
-    let during = AtomicU64::new(0);
     let output = tokio::task::block_in_place(|| {
         std::thread::sleep(std::time::Duration::from_millis(500));
-        during.fetch_add(1, Ordering::Relaxed);
         usher(&["backup"], &[("--data", &data), ("--to", &copy)])
     });
     assert!(output.status.success(), "{}", said(&output));
