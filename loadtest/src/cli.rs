@@ -141,6 +141,9 @@ impl RunArgs {
         {
             return Err(format!("--json: there is no folder {}", folder.display()));
         }
+        if let Some(binary) = self.server_bin.as_ref().filter(|binary| !binary.is_file()) {
+            return Err(format!("--server-bin: there is no file {}", binary.display()));
+        }
         let target = if self.embedded {
             Target::Embedded { binary: self.server_bin.clone(), folder: self.folder.clone() }
         } else {

@@ -192,7 +192,7 @@ impl Buyer<'_> {
                 Ok(End::Released)
             }
             // A repeat of a release whose answer was lost.
-            Heard::Answer(answer) if !self.notes.broken.is_empty() && answer.status == 410 => Ok(End::Released),
+            Heard::Answer(answer) if !self.notes.is_smooth() && is_gone(&answer) => Ok(End::Released),
             Heard::Answer(answer) => Err(self.hold_gone("release", &answer)),
             Heard::Nothing { .. } => Err(End::GaveUp),
         }
@@ -213,15 +213,18 @@ impl Buyer<'_> {
 
     /// A hold is said to be no more: lapsed, or lost when its promised time is not over.
     pub(super) fn hold_gone(&mut self, what: &str, answer: &Answer) -> End {
-        let code = answer.code().unwrap_or_default();
-        if !HOLD_GONE.contains(&code.as_str()) {
+        if !is_gone(answer) {
             return self.unexpected(what, answer);
         }
         let in_time = self.hold_lasts_until.is_some_and(|until| Instant::now() < until);
         if let Some(held) = self.visit.hold.as_mut().filter(|_| in_time) {
-            held.denied = Some(code);
+            held.denied = answer.code();
             return End::Surprised;
         }
         End::Lapsed
     }
+}
+
+fn is_gone(answer: &Answer) -> bool {
+    answer.code().is_some_and(|code| HOLD_GONE.contains(&code.as_str()))
 }

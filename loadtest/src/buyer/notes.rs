@@ -151,6 +151,11 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// No request was ever repeated because its outcome was not heard.
+    pub(super) fn is_smooth(&self) -> bool {
+        self.broken.is_empty() && self.refusals.is_empty()
+    }
+
     pub(super) fn took(&mut self, step: Step, took: Duration) {
         self.timings.push((step, u64::try_from(took.as_micros()).unwrap_or(u64::MAX)));
     }

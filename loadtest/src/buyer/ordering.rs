@@ -65,7 +65,7 @@ impl Buyer<'_> {
             }
             Heard::Answer(answer) if self.is_free() && answer.status == 409 => Ok(End::LeftOrder),
             // A repeat of a cancellation whose answer was lost.
-            Heard::Answer(answer) if !self.notes.broken.is_empty() && answer.status == 409 => Ok(End::Cancelled),
+            Heard::Answer(answer) if !self.notes.is_smooth() && answer.status == 409 => Ok(End::Cancelled),
             Heard::Answer(answer) => Err(self.unexpected("cancel", &answer)),
             Heard::Nothing { .. } => Err(End::GaveUp),
         }

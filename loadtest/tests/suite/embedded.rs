@@ -33,7 +33,7 @@ fn a_short_sale_on_a_server_of_its_own_is_clean() {
 #[test]
 fn a_server_that_is_not_there_is_told_in_one_line() {
     let output = load(&["--embedded", "--server-bin", "/no/such/usher"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("/no/such/usher"), "{said}");
