@@ -11,6 +11,7 @@ use hdrhistogram::Histogram;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
+use crate::audit::{Ledger, Visit};
 use crate::buyer::{Outcome, World, visit};
 use crate::plan::{Arrivals, Itinerary};
 
@@ -116,6 +117,14 @@ impl Driven {
             }
             Err(error) => self.panics.push(error.to_string()),
         }
+    }
+
+    /// What the buyers were told, for the auditor.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        let mut visits: Vec<Visit> = self.outcomes.iter().map(|outcome| outcome.visit.clone()).collect();
+        visits.sort_by_key(|visit| visit.number);
+        Ledger { visits }
     }
 
     /// The generator, not the server, was late.

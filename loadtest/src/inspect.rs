@@ -57,6 +57,12 @@ impl Inspector {
         Ok(Self { api, proof: Proof::Cookie(cookie) })
     }
 
+    /// The servers.
+    #[must_use]
+    pub const fn api(&self) -> &Api {
+        &self.api
+    }
+
     async fn get(&self, path: &str) -> anyhow::Result<Answer> {
         let mut last = String::new();
         for _ in 0..TRIES_MAX {

@@ -63,7 +63,6 @@ pub struct Settings {
 struct Stage {
     server: Option<Server>,
     _folder: Option<TempDir>,
-    api: Api,
     inspector: Inspector,
 }
 
@@ -75,18 +74,20 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
     let progress = Progress::start("starting");
     let stage = open(&settings.target).await?;
     let found = stage.inspector.find_event(settings.event.as_deref()).await?;
-    let world = Arc::new(world_of(&stage, &found, settings).await?);
+    let gone_max = if settings.expect_restarts { GONE_MAX } else { Duration::ZERO };
+    let world = world_of(&stage.inspector, &found, settings.crowd.seed, Patience { gone_max }).await?;
+    let world = Arc::new(world);
 
     let watching = progress.watch(Arc::clone(&world), settings.crowd.duration);
     let driven = drive(&world, settings.crowd).await;
     watching.abort();
 
-    let outcomes = driven.outcomes.iter();
-    let mut ledger = Ledger { visits: outcomes.map(|outcome| outcome.visit.clone()).collect() };
-    ledger.visits.sort_by_key(|visit| visit.number);
-    progress.say("the sale comes to rest");
+    let mut ledger = driven.ledger();
     let began = Instant::now();
-    let (books, mut contradictions) = settle(&stage, &world, &mut ledger, settings.settle_within, &progress).await?;
+    let (exclusive, within) = (stage.server.is_some(), settings.settle_within);
+    let say = |words: &str| progress.say(words);
+    say("the sale comes to rest");
+    let (books, mut contradictions) = settle(&stage.inspector, &world, &mut ledger, exclusive, within, say).await?;
     let settled_in = began.elapsed();
     progress.say("auditing");
     contradictions.extend(audit(&ledger, &books));
@@ -111,50 +112,58 @@ async fn open(target: &Target) -> anyhow::Result<Stage> {
                 None => Some(tempfile::Builder::new().prefix("usher-loadtest-").tempdir().context("a folder")?),
             };
             let at = passing.as_ref().map(TempDir::path).or(folder.as_deref()).context("a folder")?;
-            let server = Server::start(&binary, at, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+            let server = Server::start(&binary, at, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &[]).await?;
             let api = Api::new(vec![server.demo.url.clone()])?;
-            let inspector = Inspector::with_key(api.clone(), server.demo.api_key.clone());
-            Ok(Stage { server: Some(server), _folder: passing, api, inspector })
+            let inspector = Inspector::with_key(api, server.demo.api_key.clone());
+            Ok(Stage { server: Some(server), _folder: passing, inspector })
         }
         Target::Running { urls, email, password } => {
             let api = Api::new(urls.clone())?;
-            let inspector = Inspector::log_in(api.clone(), email, password).await?;
-            Ok(Stage { server: None, _folder: None, api, inspector })
+            let inspector = Inspector::log_in(api, email, password).await?;
+            Ok(Stage { server: None, _folder: None, inspector })
         }
     }
 }
 
-async fn world_of(stage: &Stage, found: &Found, settings: &Settings) -> anyhow::Result<World> {
-    let (seats_count, areas) = stage.inspector.places(found).await?;
-    let gone_max = if settings.expect_restarts { GONE_MAX } else { Duration::ZERO };
+/// The sale at an event, for the buyers of one run.
+///
+/// # Errors
+/// The server does not answer.
+pub async fn world_of(inspector: &Inspector, found: &Found, seed: u64, patience: Patience) -> anyhow::Result<World> {
+    let (seats_count, areas) = inspector.places(found).await?;
     // Two runs against one server must not share addresses; what the buyers do does not depend on it.
     let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     Ok(World {
-        api: stage.api.clone(),
-        patience: Patience { gone_max },
+        api: inspector.api().clone(),
+        patience,
         event: found.event.clone(),
         seats_count,
         plan_digest: found.plan_digest.clone(),
         areas,
-        run_tag: format!("seed-{}.{started_ms:x}", settings.crowd.seed),
+        run_tag: format!("seed-{seed}.{started_ms:x}"),
         live: Live::default(),
     })
 }
 
-/// Waits until nothing is under way; what still is when the time is over contradicts the promise that it ends.
-async fn settle(
-    stage: &Stage,
+/// Waits until nothing is under way, and gives the books as they then are. What still is when the time is over
+/// contradicts the promise that it ends. `exclusive`: nobody else touches the event.
+///
+/// # Errors
+/// The server does not answer.
+pub async fn settle(
+    inspector: &Inspector,
     world: &World,
     ledger: &mut Ledger,
+    exclusive: bool,
     within: Duration,
-    progress: &Progress,
+    mut say: impl FnMut(&str),
 ) -> anyhow::Result<(Books, Vec<Contradiction>)> {
     let began = Instant::now();
     let mut pause = SETTLE_LOOK_EVERY.0;
     loop {
-        let books = stage.inspector.books(world, stage.server.is_some()).await?;
+        let books = inspector.books(world, exclusive).await?;
         let mut waits = unsettled(ledger, &books);
-        let late_count = stage.inspector.fetch_late_tickets(ledger).await?;
+        let late_count = inspector.fetch_late_tickets(ledger).await?;
         if late_count > 0 {
             waits.push(format!("{late_count} tickets being prepared"));
         }
@@ -166,7 +175,7 @@ async fn settle(
             let detail = format!("after {} s there are still {said}", within.as_secs());
             return Ok((books, vec![Contradiction::new(Code::Unsettled, detail, json!({"waits": waits}))]));
         }
-        progress.say(&format!("the sale comes to rest: {said}"));
+        say(&format!("the sale comes to rest: {said}"));
         tokio::time::sleep(pause).await;
         pause = (pause * 3 / 2).min(SETTLE_LOOK_EVERY.1);
     }

@@ -82,11 +82,17 @@ pub fn find_binary(told: Option<&Path>) -> anyhow::Result<PathBuf> {
 }
 
 impl Server {
-    /// Starts the demo in a folder and waits until it is ready.
+    /// Starts the demo in a folder and waits until it is ready. `settings` go by the environment, as in
+    /// `("USHER__JOBS__LEASE", "5s")`.
     ///
     /// # Errors
     /// It does not start, or is not ready in time; the end of its log is in the message.
-    pub async fn start(binary: &Path, folder: &Path, listen: SocketAddr) -> anyhow::Result<Self> {
+    pub async fn start(
+        binary: &Path,
+        folder: &Path,
+        listen: SocketAddr,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let log = folder.join("server.log");
         let stderr = std::fs::OpenOptions::new().create(true).append(true).open(&log).context("the server's log")?;
         let mut command = Command::new(binary);
@@ -96,6 +102,7 @@ impl Server {
             .arg("--data")
             .arg(folder.join("data"))
             .arg("--json");
+        command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().with_context(|| format!("cannot run {}", binary.display()))?;
         let demo = match hear(&mut child) {
