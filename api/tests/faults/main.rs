@@ -6,5 +6,6 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod backup;
+mod crash;
 mod fail_points;
 mod support;

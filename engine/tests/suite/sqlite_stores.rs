@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
+use usher_core::{OrderId, UnixMillis};
 use usher_engine::adapters::sqlite::Stores;
-use usher_engine::jobs::Queue;
+use usher_engine::jobs::{LEASE_ENDED, Queue, Task};
 
 use crate::accounts_conformance::every_account_store;
 use crate::catalogue_conformance::every_catalogue;
@@ -53,6 +54,20 @@ async fn sqlite_keeps_every_rule_of_views_and_contacts() {
     let (_folder, stores) = opened();
     every_views_store(stores.views.as_ref()).await;
     every_contact_store(stores.contacts.as_ref()).await;
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_died_with_its_process_is_due_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (now, much_later) = (UnixMillis(1_000), UnixMillis(600_000));
+    let queue = Stores::open(folder.path()).unwrap().jobs;
+    queue.enqueue(vec![Task::PrintTickets { order: OrderId(1) }.job(now)]).await.unwrap();
+    assert_eq!(queue.claim(now, much_later, 9).await.unwrap().len(), 1);
+    assert!(queue.claim(now, much_later, 9).await.unwrap().is_empty(), "it is leased");
+    drop(queue);
+    let queue = Stores::open(folder.path()).unwrap().jobs;
+    let again = queue.claim(now, much_later, 9).await.unwrap();
+    assert_eq!((again.len(), again[0].failures_count, again[0].last_error.as_deref()), (1, 1, Some(LEASE_ENDED)));
 }
 
 #[test]

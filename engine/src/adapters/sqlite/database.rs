@@ -38,6 +38,7 @@ impl Database {
     pub(super) fn open(spec: &'static FileSpec, folder: &Path, lock: Arc<FolderLock>) -> Result<Arc<Self>, StoreError> {
         let path = folder.join(spec.name);
         let conn = open_writer(spec, &path)?;
+        conn.execute_batch(spec.at_start)?;
         let (writes, write_queue) = mpsc::channel(WRITE_QUEUE_MAX);
         let (reads, read_queue) = mpsc::channel(READ_QUEUE_MAX);
         // From here on a failure drops `database`, which ends the threads that were started.

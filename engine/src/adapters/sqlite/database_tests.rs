@@ -20,6 +20,7 @@ static SPEC: FileSpec = FileSpec {
     migrations: &[
         "CREATE TABLE words (word TEXT PRIMARY KEY, likes TEXT REFERENCES words DEFERRABLE INITIALLY DEFERRED)",
     ],
+    at_start: "",
 };
 
 fn database() -> (TempDir, Arc<Database>) {

@@ -41,6 +41,8 @@ pub(super) struct FileSpec {
     pub(super) durability: Durability,
     /// All migrations, oldest first.
     pub(super) migrations: &'static [&'static str],
+    /// Run once when a process has taken the folder, and not when the file is reopened.
+    pub(super) at_start: &'static str,
 }
 
 /// Opens the one connection that writes, creating and migrating the file as needed.
@@ -137,6 +139,7 @@ mod tests {
         application_id: 7,
         durability: Durability::Full,
         migrations: &["CREATE TABLE a (x)", "CREATE TABLE b (x)"],
+        at_start: "",
     };
 
     fn version(conn: &Connection) -> usize {

@@ -31,6 +31,7 @@ static JOURNAL: FileSpec = FileSpec {
     application_id: application_id(b'J'),
     durability: Durability::Full,
     migrations: &[include_str!("../../../../schema/sqlite/journal/0001_entries.sql")],
+    at_start: "",
 };
 
 static STORE: FileSpec = FileSpec {
@@ -39,6 +40,8 @@ static STORE: FileSpec = FileSpec {
     application_id: application_id(b'S'),
     durability: Durability::Full,
     migrations: &[include_str!("../../../../schema/sqlite/store/0001_store.sql")],
+    // The folder has one process, so whoever had leased these jobs is gone: nobody need wait for the lease to end.
+    at_start: "UPDATE jobs SET due_at = run_at WHERE state = 'running'",
 };
 
 static VIEWS: FileSpec = FileSpec {
@@ -47,6 +50,7 @@ static VIEWS: FileSpec = FileSpec {
     application_id: application_id(b'V'),
     durability: Durability::Normal,
     migrations: &[include_str!("../../../../schema/sqlite/views/0001_views.sql")],
+    at_start: "",
 };
 
 /// Everything that is kept in one data folder. Clones share the files; they are closed, and the folder is free for
