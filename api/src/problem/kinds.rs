@@ -58,7 +58,7 @@ kinds! {
     BUSY = 503, "busy", "Too much is going on right now", "Repeat after Retry-After; nothing was done.";
     NOT_APPLIED = 503, "not_applied", "It was not done", "Repeat; nothing was done.";
     OUTCOME_UNKNOWN = 503, "outcome_unknown", "Whether it was done is not known", "Repeat with the same Idempotency-Key: it will be done once.";
-    STORAGE_FULL = 507, "storage_full", "There is no room to write", "Nothing was done. The operator has to make room.";
+    STORAGE_FULL = 503, "storage_full", "There is no room to write", "Nothing was done. The operator has to make room.";
     QUARANTINED = 500, "quarantined", "This request fails every time", "Do not repeat it; tell the operator.";
     EVENT_UNAVAILABLE = 503, "event_unavailable", "This event is out of order", "Other events go on. Try again later.";
     UNAVAILABLE = 503, "unavailable", "Something the server needs is out of order", "Try again later with the same Idempotency-Key.";

@@ -7,5 +7,6 @@
 
 mod backup;
 mod crash;
+mod disk;
 mod fail_points;
 mod support;

@@ -26,7 +26,7 @@ use super::sequencer::{Input, Output, Request, Rules, Sequencer, SnapshotDue, To
 use super::{AskError, OnCommitted, Standing, View};
 use crate::clock::Clock;
 use crate::fail_point;
-use crate::journal::{AppendError, Journal, SealedEntry, StoredSnapshot, snapshot};
+use crate::journal::{AppendError, Journal, SealedEntry, StoredSnapshot, Tenure, snapshot};
 
 /// What an answer is sent with. The permit goes back with it.
 pub(super) struct Token {
@@ -49,6 +49,13 @@ pub(super) struct ActorParts {
     pub(super) loaded: Loaded,
 }
 
+/// What the next start has to do first.
+struct Reload {
+    after_ms: u64,
+    doubt: Option<Doubt>,
+    resume: Option<Tenure>,
+}
+
 /// One event.
 pub(super) struct EventActor {
     event: EventId,
@@ -61,7 +68,7 @@ pub(super) struct EventActor {
     view: watch::Sender<Arc<View>>,
     outputs: Vec<Output<Token>>,
     first: Option<Box<Loaded>>,
-    reload: Option<(u64, Option<Doubt>)>,
+    reload: Option<Reload>,
     timer: Option<SpawnHandle>,
     meter: DrainMeter,
     closing: Option<oneshot::Sender<bool>>,
@@ -153,10 +160,10 @@ impl EventActor {
             Output::Snapshot(due) => {
                 actix_rt::spawn(keep_snapshot(Arc::clone(&self.loader.journal), self.event, *due));
             }
-            Output::Reload { reason, after_ms, doubt } => {
+            Output::Reload { reason, after_ms, doubt, resume } => {
                 tracing::warn!(event = %self.event, %reason, after_ms, "rebuilding the event from its journal");
                 names::reloading(reason.code());
-                self.reload = Some((after_ms, doubt));
+                self.reload = Some(Reload { after_ms, doubt, resume });
                 ctx.stop();
             }
             Output::Stands(standing) => {
@@ -205,14 +212,21 @@ impl EventActor {
         }));
     }
 
-    fn load(&mut self, after_ms: u64, doubt: Option<Doubt>, ctx: &mut Context<Self>) {
+    fn load(&mut self, reload: Reload, ctx: &mut Context<Self>) {
+        let Reload { after_ms, doubt, resume } = reload;
         let (loader, clock, event) = (self.loader.clone(), self.clock.clone(), self.event);
         let load = async move {
             if after_ms > 0 {
                 clock.sleep_until(clock.now().plus_ms(after_ms)).await;
             }
             let started = Instant::now();
-            let loaded = AssertUnwindSafe(loader.load(event, doubt)).catch_unwind().await;
+            let loaded = AssertUnwindSafe(async {
+                match resume {
+                    Some(tenure) => loader.resume(event, tenure).await,
+                    None => loader.load(event, doubt).await,
+                }
+            });
+            let loaded = loaded.catch_unwind().await;
             names::loaded(started.elapsed());
             loaded.unwrap_or_else(|_| Err(LoadError::Unavailable("loading panicked".to_owned())))
         };
@@ -283,8 +297,8 @@ impl Actor for EventActor {
         if let Some(loaded) = self.first.take() {
             self.feed(Input::Loaded(loaded), ctx);
         }
-        if let Some((after_ms, doubt)) = self.reload.take() {
-            self.load(after_ms, doubt, ctx);
+        if let Some(reload) = self.reload.take() {
+            self.load(reload, ctx);
         }
     }
 }

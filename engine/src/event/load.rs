@@ -117,20 +117,40 @@ impl Loader {
             Some(doubt) => self.has_landed(event, doubt, &tenure).await?,
             None => false,
         };
+        self.rebuild(event, &plan, tenure, doubt_landed).await
+    }
+
+    /// Rebuilds an event under a right to go on that its owner has, without writing anything.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; [`LoadError::Unavailable`] when the journal does not end where the owner says.
+    pub async fn resume(&self, event: EventId, tenure: Tenure) -> Result<Loaded, LoadError> {
+        let plan = (self.plans)(event).await?;
+        let moved_on = |_| LoadError::Unavailable("the journal has moved on".to_owned());
+        self.rebuild(event, &plan, tenure, false).await.map_err(moved_on)
+    }
+
+    async fn rebuild(
+        &self,
+        event: EventId,
+        plan: &Plan,
+        tenure: Tenure,
+        doubt_landed: bool,
+    ) -> Result<Loaded, LoadError> {
         let kept = self.journal.snapshot(event).await?;
         let start = self.restored(kept, &tenure, Arc::clone(&plan.layout)).await;
         let snapshot_seq = start.as_ref().map_or(0, |start| start.seq);
         let inventory = match start {
-            Some(start) => match self.replay(event, start, &tenure, &plan).await? {
-                Some(replayed) => return finished(replayed.inventory, &plan, tenure, snapshot_seq, doubt_landed),
+            Some(start) => match self.replay(event, start, &tenure, plan).await? {
+                Some(replayed) => return finished(replayed.inventory, plan, tenure, snapshot_seq, doubt_landed),
                 None => {
                     tracing::warn!(%event, snapshot_seq, "the snapshot does not fit the journal, replaying everything");
-                    self.replay_all(event, &tenure, &plan).await?
+                    self.replay_all(event, &tenure, plan).await?
                 }
             },
-            None => self.replay_all(event, &tenure, &plan).await?,
+            None => self.replay_all(event, &tenure, plan).await?,
         };
-        finished(inventory, &plan, tenure, 0, doubt_landed)
+        finished(inventory, plan, tenure, 0, doubt_landed)
     }
 
     async fn has_landed(&self, event: EventId, doubt: Doubt, tenure: &Tenure) -> Result<bool, LoadError> {

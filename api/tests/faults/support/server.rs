@@ -14,6 +14,8 @@ pub(crate) const READY_WITHIN: Duration = Duration::from_secs(60);
 pub(crate) struct ServerSpec {
     pub(crate) data: PathBuf,
     pub(crate) port: u16,
+    /// Where it logs to.
+    pub(crate) log: PathBuf,
     pub(crate) env: Vec<(String, String)>,
     /// A program that starts it in its own way, such as `prlimit`, with its arguments.
     pub(crate) wrapper: Vec<String>,
@@ -30,7 +32,7 @@ impl ServerSpec {
             ("USHER__ACCOUNTS__LOGIN_BURST_MAX", "1000"),
         ];
         let env = env.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
-        Self { data: data.to_owned(), port, env, wrapper: Vec::new() }
+        Self { data: data.to_owned(), port, log: data.with_extension("log"), env, wrapper: Vec::new() }
     }
 
     pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
@@ -42,10 +44,9 @@ impl ServerSpec {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Starts it without waiting for it. What it logs is added to `server.log` beside the data.
+    /// Starts it without waiting for it. What it logs is added to its log.
     pub(crate) fn start(&self) -> Server {
-        let log = self.data.with_extension("log");
-        let log = File::options().create(true).append(true).open(log).unwrap();
+        let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let mut words = self.wrapper.clone();
         words.push(env!("CARGO_BIN_EXE_usher").to_owned());
         let mut command = Command::new(&words[0]);
@@ -67,7 +68,7 @@ impl ServerSpec {
 
     /// The last lines of its log.
     pub(crate) fn log_end(&self) -> String {
-        let log = std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
@@ -97,10 +98,6 @@ impl Server {
         }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Whether it has ended, and how.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
@@ -123,13 +120,6 @@ impl Server {
     pub(crate) fn terminate(mut self) -> ExitStatus {
         self.signal("TERM");
         self.child.wait().unwrap()
-    }
-
-    /// Resident memory, in bytes.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1_024
     }
 }
 

@@ -5,7 +5,7 @@ use usher_core::UnixMillis;
 use super::{ReloadReason, Request, SnapshotDue, Told};
 use crate::event::load::{Doubt, LoadError, Loaded};
 use crate::event::{AskError, Standing, View};
-use crate::journal::{AppendError, SealedEntry};
+use crate::journal::{AppendError, SealedEntry, Tenure};
 
 /// What happens to a sequencer.
 pub enum Input<T> {
@@ -59,7 +59,7 @@ pub enum Output<T> {
     Publish(View),
     /// Keep this state.
     Snapshot(Box<SnapshotDue>),
-    /// Wait, take the journal over, load, and come back with [`Input::Loaded`] or [`Input::LoadFailed`]. Until then
+    /// Wait, take the journal over or go on under `resume`, load, and come back with [`Input::Loaded`] or [`Input::LoadFailed`]. Until then
     /// nothing needs to be fed in, and timers may be dropped.
     Reload {
         /// Why.
@@ -68,6 +68,8 @@ pub enum Output<T> {
         after_ms: u64,
         /// The entry whose fate is to be found out.
         doubt: Option<Doubt>,
+        /// The right to go on that certainly still stands: taking over writes, and there is no room to.
+        resume: Option<Tenure>,
     },
     /// The event now runs like this.
     Stands(Standing),

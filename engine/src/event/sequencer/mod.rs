@@ -35,6 +35,9 @@ pub use suspects::{PANICS_MAX, SUSPECTS_MAX};
 
 /// Entries after which a snapshot is due: replay of so many takes well under a second.
 pub const SNAPSHOT_ENTRIES: u64 = 4_096;
+/// After an append found the disk full, commands that would change something are refused at once for so long, and then
+/// one entry tries again: a disk that has room again is noticed within it.
+pub const FULL_PAUSE_MS: u64 = 250;
 /// Holds ended by one tidying step; the next follows at once if more are due.
 pub const EXPIRE_HOLDS_MAX: u16 = 256;
 /// The pause after a tidying step that changed nothing although something was due.
@@ -77,6 +80,8 @@ pub struct Sequencer<T> {
     expire_waits: bool,
     /// No tidying before this time.
     expire_not_before: UnixMillis,
+    /// No appends before this time, for the disk is full.
+    full_until: UnixMillis,
 }
 
 impl<T> Sequencer<T> {
@@ -98,6 +103,7 @@ impl<T> Sequencer<T> {
             wake_at: None,
             expire_waits: false,
             expire_not_before: UnixMillis(i64::MIN),
+            full_until: UnixMillis(i64::MIN),
         }
     }
 
@@ -205,6 +211,10 @@ impl<T> Sequencer<T> {
         if names_another_plan(book, command) {
             return self.with_current_plan(at, ask, out);
         }
+        if at < self.full_until && self.rules.would_change(&book.inventory, at, command) {
+            self.expire_not_before = self.expire_not_before.max(self.full_until);
+            return ask.refuse(AskError::StorageFull, out);
+        }
         match self.rules.apply(&mut book.inventory, at, command) {
             Ok(Applied::Accepted { facts, answer }) => {
                 let Waiting { token, request, plan_checked: _ } = ask;
@@ -283,7 +293,10 @@ impl<T> Sequencer<T> {
                 return self.reload(at, ReloadReason::Unknown(why), out);
             }
             Err(AppendError::NotWritten(why)) => (AskError::NotApplied, ReloadReason::NotWritten(why)),
-            Err(AppendError::StorageFull) => (AskError::StorageFull, ReloadReason::StorageFull),
+            Err(AppendError::StorageFull) => {
+                self.full_until = at.plus_ms(FULL_PAUSE_MS);
+                (AskError::StorageFull, ReloadReason::StorageFull)
+            }
             Err(AppendError::Fenced) => (AskError::NotApplied, ReloadReason::Fenced),
         };
         let again = flight.lose(&answer, out);

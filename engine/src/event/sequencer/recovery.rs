@@ -114,26 +114,29 @@ impl<T> Sequencer<T> {
         self.undecide_gathered();
         self.flush_asked = false;
         self.wake_at = None;
-        // An organizer who changes a draft is no fault.
-        let pause = if reason == ReloadReason::PlanChanged { Some(0) } else { self.budget.spend(at) };
+        let pause = match &reason {
+            // An organizer who changes a draft is no fault, and a full disk has a pause of its own.
+            ReloadReason::PlanChanged | ReloadReason::StorageFull => Some(0),
+            ReloadReason::Panicked(_)
+            | ReloadReason::NotWritten(_)
+            | ReloadReason::Unknown(_)
+            | ReloadReason::Fenced
+            | ReloadReason::LoadFailed(_)
+            | ReloadReason::Retried => self.budget.spend(at),
+        };
         let Some(after_ms) = pause else {
-            let answer = match &reason {
-                ReloadReason::StorageFull => AskError::StorageFull,
-                ReloadReason::Panicked(_)
-                | ReloadReason::NotWritten(_)
-                | ReloadReason::Unknown(_)
-                | ReloadReason::Fenced
-                | ReloadReason::PlanChanged
-                | ReloadReason::LoadFailed(_)
-                | ReloadReason::Retried => AskError::Unavailable(format!("restarted too often, last because {reason}")),
-            };
+            let answer = AskError::Unavailable(format!("restarted too often, last because {reason}"));
             let until = (!reason.needs_operator()).then(|| at.plus_ms(COOL_DOWN_MS));
             return self.go_down(answer, until, out);
+        };
+        let resume = match (&reason, &self.state) {
+            (ReloadReason::StorageFull, State::Running(book)) => Some(book.tenure),
+            (_, State::Running(_) | State::Stained(_) | State::Loading | State::Down { .. }) => None,
         };
         self.state = State::Loading;
         let doubt = self.doubtful.as_ref().map(|flight| Doubt { seq: flight.seq, hash: flight.hash });
         out.push(Output::Stands(Standing::Reloading { why: reason.to_string() }));
-        out.push(Output::Reload { reason, after_ms, doubt });
+        out.push(Output::Reload { reason, after_ms, doubt, resume });
     }
 
     pub(super) fn loaded(&mut self, at: UnixMillis, loaded: Loaded, out: &mut Vec<Output<T>>) {

@@ -48,6 +48,11 @@ impl Rules {
         Self { decide: Arc::new(decide) }
     }
 
+    /// Whether a command would change anything; a panic says that it would, and shows again when it is applied.
+    pub(super) fn would_change(&self, inventory: &Inventory, at: UnixMillis, command: &Command) -> bool {
+        guarded(|| (self.decide)(inventory, at, command).is_ok_and(|facts| !facts.is_empty())).unwrap_or(true)
+    }
+
     pub(super) fn apply(
         &self,
         inventory: &mut Inventory,

@@ -18,7 +18,6 @@ fn busy_stage() -> Stage {
 fn a_refused_append_is_told_to_those_in_it_and_the_others_are_decided_again() {
     for (error, told) in [
         (AppendError::NotWritten("busy".to_owned()), AskError::NotApplied),
-        (AppendError::StorageFull, AskError::StorageFull),
         (AppendError::Fenced, AskError::NotApplied),
     ] {
         let mut stage = busy_stage();
@@ -147,28 +146,56 @@ fn too_many_panics_take_the_event_down_until_an_operator_says_otherwise() {
 }
 
 #[test]
-fn a_full_disk_takes_the_event_down_for_a_while_and_it_comes_back_by_itself() {
+fn a_full_disk_refuses_what_would_be_written_and_nothing_else() {
     let mut stage = Stage::on_sale(Rules::default());
-    for n in 0..=5 {
+    stage.ask(1, hold(1));
+    stage.settle();
+    let epoch = stage.epoch;
+    for round in 0..20 {
+        let n = 10 + 10 * round;
         stage.ask(n, hold(n));
         stage.flush();
+        stage.ask(n + 1, hold(n + 1));
         stage.fail(AppendError::StorageFull, false);
+        stage.reload();
         assert_eq!(stage.replies[&n], Err(AskError::StorageFull));
-        if n < 5 {
-            stage.reload();
-        }
+        assert_eq!(stage.replies[&(n + 1)], Err(AskError::StorageFull), "it is not even tried");
+        stage.ask(n + 2, hold(1));
+        assert!(stage.replies[&(n + 2)].is_ok(), "a repeat of what is durable is told so");
+        stage.ask(n + 3, hold_seat(n + 3, 1));
+        assert!(is_taken(stage.replies.get(&(n + 3))));
+        stage.feed(Input::Arrived { token: n + 4, request: Request::LookHold(HoldId(1)) });
+        assert!(stage.replies[&(n + 4)].is_ok());
+        assert_eq!(stage.standing, Some(Standing::Running), "however long it lasts");
+        stage.at = stage.at.plus_ms(FULL_PAUSE_MS);
     }
-    assert!(matches!(stage.standing, Some(Standing::Down { needs_operator: false, .. })));
-    stage.ask(10, hold(10));
-    assert_eq!(stage.replies[&10], Err(AskError::StorageFull));
-    let wake_at = stage.wake_at.take().unwrap();
-    assert_eq!(wake_at, stage.at.plus_ms(COOL_DOWN_MS));
+    assert_eq!(stage.epoch, epoch, "nothing was taken over: that needs room too");
+    stage.ask(2, hold(2));
+    stage.settle();
+    assert!(stage.replies[&2].is_ok());
+    assert_eq!(stage.holds_in_journal(), 2);
+}
+
+#[test]
+fn a_full_disk_does_not_make_the_timer_of_expired_holds_spin() {
+    let mut stage = Stage::on_sale(Rules::default());
+    stage.ask(1, hold(1));
+    stage.settle();
+    stage.at = stage.at.plus_ms(Limits::default().hold_ms);
+    stage.feed(Input::Tick);
+    stage.flush();
+    stage.fail(AppendError::StorageFull, false);
+    stage.reload();
+    for _ in 0..3 {
+        stage.feed(Input::Tick);
+        assert!(stage.appends.is_empty() && stage.reloads.is_empty());
+    }
+    let wake_at = stage.wake_at.expect("it tries again");
+    assert_eq!(wake_at, stage.at.plus_ms(FULL_PAUSE_MS));
     stage.at = wake_at;
     stage.feed(Input::Tick);
     stage.settle();
-    stage.ask(11, hold(11));
-    stage.settle();
-    assert!(stage.replies[&11].is_ok());
+    assert!(stage.journal.last().unwrap().entry.facts.iter().any(|fact| matches!(fact, Fact::HoldExpired { .. })));
 }
 
 #[test]

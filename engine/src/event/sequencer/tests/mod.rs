@@ -37,6 +37,7 @@ struct Stage {
     reloads: VecDeque<(ReloadReason, u64, Option<Doubt>)>,
     standing: Option<Standing>,
     flush_asked: bool,
+    resume: Option<Tenure>,
     wake_at: Option<UnixMillis>,
 }
 
@@ -66,6 +67,7 @@ impl Stage {
             snapshots: Vec::new(),
             reloads: VecDeque::new(),
             standing: None,
+            resume: None,
             flush_asked: false,
             wake_at: None,
         };
@@ -85,7 +87,10 @@ impl Stage {
                 }
                 Output::Publish(view) => self.views.push(view),
                 Output::Snapshot(due) => self.snapshots.push(*due),
-                Output::Reload { reason, after_ms, doubt } => self.reloads.push_back((reason, after_ms, doubt)),
+                Output::Reload { reason, after_ms, doubt, resume } => {
+                    self.reloads.push_back((reason, after_ms, doubt));
+                    self.resume = resume;
+                }
                 Output::Stands(standing) => self.standing = Some(standing),
                 Output::Quarantined { .. } => {}
                 Output::WakeAt(at) => self.wake_at = Some(at),
@@ -132,7 +137,10 @@ impl Stage {
     }
 
     fn load(&mut self, doubt: Option<Doubt>) {
-        self.epoch += 1;
+        // Going on under the right that stands changes nothing; taking over raises the epoch.
+        if self.resume.take().is_none() {
+            self.epoch += 1;
+        }
         let mut inventory = Inventory::new(Arc::clone(&self.layout));
         for fact in self.journal.iter().flat_map(|sealed| &sealed.entry.facts) {
             inventory.evolve(fact);
