@@ -29,6 +29,9 @@ use crate::plan::{Itinerary, Manner, Persona, Stop};
 /// The latest that a vanishing buyer vanishes, counted from sending.
 const VANISHES_WITHIN_US: u64 = 8_000;
 
+/// Longer answers are seat maps and tickets, which do not tell the time and take time to read.
+const TIME_LOOKED_FOR_BYTES: usize = 32_768;
+
 /// What is left of a visit.
 #[derive(Debug)]
 pub struct Outcome {
@@ -204,6 +207,9 @@ impl Buyer<'_> {
     }
 
     fn see_time(&mut self, answer: &Answer) {
+        if answer.bytes.len() > TIME_LOOKED_FOR_BYTES {
+            return;
+        }
         if let Some(now_ms) = choose::read_ms(&answer.json()["server_now"]) {
             self.server_now_ms = self.server_now_ms.max(now_ms);
         }
