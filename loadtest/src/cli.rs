@@ -11,8 +11,9 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::drive::Crowd;
+use crate::inspect::OwnEvent;
 use crate::report::Report;
-use crate::run::{Settings, Target, run};
+use crate::run::{Occasion, Settings, Target, run};
 
 /// Contradictions were found.
 const EXIT_CONTRADICTIONS: u8 = 98;
@@ -67,6 +68,12 @@ struct RunArgs {
     /// The event, by id or a part of its name; the largest one on sale unless told.
     #[arg(long, value_name = "ID|NAME")]
     event: Option<String>,
+    /// Put an event of one's own on sale, a hall with so many seats.
+    #[arg(long, value_name = "SEATS", conflicts_with = "event")]
+    own_event: Option<u32>,
+    /// How long holds of that event last; late payers then pay around its end.
+    #[arg(long, default_value = "8m", value_parser = duration, requires = "own_event")]
+    hold: Duration,
     /// Decides when buyers come and what they do.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -161,8 +168,13 @@ impl RunArgs {
             duration: self.duration,
             buyers_max: self.buyers_max,
         };
+        let event = match (self.own_event, &self.event) {
+            (Some(seats_count), _) => Occasion::Own(OwnEvent { seats_count, hold: self.hold }),
+            (None, Some(name)) => Occasion::Named(name.clone()),
+            (None, None) => Occasion::Largest,
+        };
         let (settle_within, expect_restarts) = (self.settle, self.expect_restarts);
-        Ok(Settings { target, crowd, event: self.event.clone(), settle_within, expect_restarts })
+        Ok(Settings { target, crowd, event, settle_within, expect_restarts })
     }
 }
 

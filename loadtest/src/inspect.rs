@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::audit::{Area, Books, Counts, Fetched, Ledger, Line, LineBook, OrderBook};
-use crate::buyer::{Availability, World, fetched_of};
+use crate::buyer::{Availability, World, fetched_of, read_ms};
 use crate::client::{Answer, Api, Body, Proof, Request};
 
 /// How often one page of the books is asked for before it counts as unreadable.
@@ -15,6 +16,20 @@ const TRIES_MAX: u32 = 20;
 const TRY_EVERY: Duration = Duration::from_millis(500);
 /// How often the books are read again because the sale moved meanwhile.
 const READS_MAX: u32 = 20;
+
+/// When an event of one's own begins: later than any test.
+const OWN_EVENT_STARTS_AT: &str = "2099-06-01T18:00:00Z";
+/// What each of its seats costs.
+const OWN_EVENT_PRICE_MINOR: u64 = 4_500;
+
+/// An event to be made for a run.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnEvent {
+    /// Numbered seats.
+    pub seats_count: u32,
+    /// How long a hold lasts; three times as long with extensions.
+    pub hold: Duration,
+}
 
 /// Somebody who may see an event's orders.
 #[derive(Debug, Clone)]
@@ -64,16 +79,21 @@ impl Inspector {
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.ask(&Request::get(path)).await
+    }
+
+    /// Asks until there is an answer that is no refusal.
+    async fn ask(&self, request: &Request) -> anyhow::Result<Answer> {
         let mut last = String::new();
         for _ in 0..TRIES_MAX {
-            match self.api.send(self.api.base_of(0), &self.proof, &Request::get(path)).await {
+            match self.api.send(self.api.base_of(0), &self.proof, request).await {
                 Ok(answer) if answer.is_refusal() => last = said(&answer),
                 Ok(answer) => return Ok(answer),
                 Err(broke) => last = broke,
             }
             tokio::time::sleep(TRY_EVERY).await;
         }
-        bail!("{path}: {last}")
+        bail!("{}: {last}", request.path)
     }
 
     async fn json(&self, path: &str) -> anyhow::Result<Value> {
@@ -113,13 +133,7 @@ impl Inspector {
             if !fits || card["state"] != "on_sale" {
                 continue;
             }
-            let sheet = self.json(&format!("/api/v1/events/{id}")).await?;
-            let found = Found {
-                event: id.to_owned(),
-                name: name.to_owned(),
-                plan_digest: sheet["plan_digest"].as_str().context("the event has no plan")?.to_owned(),
-                capacity_count: sheet["capacity_count"].as_u64().unwrap_or_default(),
-            };
+            let found = self.found(id).await?;
             if best.as_ref().is_none_or(|best| best.capacity_count < found.capacity_count) {
                 best = Some(found);
             }
@@ -127,6 +141,47 @@ impl Inspector {
         best.with_context(|| match wanted {
             Some(wanted) => format!("no event on sale is or is called {wanted:?}"),
             None => "no event is on sale".to_owned(),
+        })
+    }
+
+    /// Puts an event of one's own on sale: a hall whose holds last so long.
+    ///
+    /// # Errors
+    /// The server does not answer, or does not let this organizer.
+    pub async fn put_on_sale(&self, own: OwnEvent) -> anyhow::Result<Found> {
+        let hold_ms = u64::try_from(own.hold.as_millis()).unwrap_or(u64::MAX);
+        let form = json!({
+            "name": "Load test", "venue": "Load Hall", "starts_at": OWN_EVENT_STARTS_AT, "time_zone": "UTC",
+            "currency": "EUR", "limits": {"hold_ms": hold_ms, "hold_total_max_ms": hold_ms.saturating_mul(3)},
+        });
+        let event = self.change(Method::POST, "/api/v1/organizer/events", Body::Json(form)).await?;
+        let event = event["event"].as_str().context("the new event has no id")?;
+        let path = format!("/api/v1/organizer/events/{event}");
+        let plan = json!({"template": "hall", "name": "Load Hall", "seats_count": own.seats_count});
+        let plan = self.change(Method::POST, &format!("{path}/seating-plan/generate"), Body::Json(plan)).await?;
+        let tiers = plan["tiers"].as_array().context("the plan has no tiers")?;
+        let prices: Vec<Value> =
+            tiers.iter().map(|tier| json!({"tier": tier, "price_minor": OWN_EVENT_PRICE_MINOR})).collect();
+        self.change(Method::PUT, &format!("{path}/prices"), Body::Json(json!({"prices": prices}))).await?;
+        for step in ["publish", "open"] {
+            self.change(Method::POST, &format!("{path}/{step}"), Body::None).await?;
+        }
+        self.found(event).await
+    }
+
+    async fn change(&self, method: Method, path: &str, body: Body) -> anyhow::Result<Value> {
+        let answer = self.ask(&Request { method, path: path.to_owned(), key: None, body }).await?;
+        ensure!(answer.is_success(), "{path} was answered {}", said(&answer));
+        Ok(answer.json())
+    }
+
+    async fn found(&self, event: &str) -> anyhow::Result<Found> {
+        let sheet = self.json(&format!("/api/v1/events/{event}")).await?;
+        Ok(Found {
+            event: event.to_owned(),
+            name: sheet["name"].as_str().unwrap_or_default().to_owned(),
+            plan_digest: sheet["plan_digest"].as_str().context("the event has no plan")?.to_owned(),
+            capacity_count: sheet["capacity_count"].as_u64().unwrap_or_default(),
         })
     }
 
@@ -159,6 +214,7 @@ impl Inspector {
             if !moved && free["version"] == after["version"] {
                 return read_books(world, exclusive, &after, &free, &orders, &money);
             }
+            tokio::time::sleep(TRY_EVERY).await;
         }
         bail!("the sale moves on while it is being audited")
     }
@@ -215,6 +271,7 @@ fn read_books(
     let money = ours.map(|row| serde_json::from_value(row.clone())).collect::<Result<_, _>>().context("the ledger")?;
     Ok(Books {
         exclusive,
+        now_ms: read_ms(&free["server_now"]).context("the availability does not tell the time")?,
         counts,
         seats: read.seats,
         areas,
@@ -237,6 +294,7 @@ fn read_order(order: &Value) -> Option<OrderBook> {
         order: order["order"].as_str()?.to_owned(),
         hold: order["hold"].as_str()?.to_owned(),
         email: order["email"].as_str().unwrap_or_default().to_owned(),
+        expires_at_ms: read_ms(&order["expires_at"])?,
         state: serde_json::from_value(order["state"].clone()).ok()?,
         cancel_reason: order["cancel_reason"].as_str().map(str::to_owned),
         lines: order["lines"].as_array()?.iter().map(line).collect::<Option<_>>()?,

@@ -1,6 +1,7 @@
 //! A whole run: a server, a crowd, the wait until the sale rests, the audit, the report.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,13 +14,15 @@ use crate::audit::{Books, Code, Contradiction, Ledger, audit, unsettled};
 use crate::buyer::{Live, World};
 use crate::client::{Api, Patience};
 use crate::drive::{Crowd, drive};
-use crate::inspect::{Found, Inspector};
+use crate::inspect::{Found, Inspector, OwnEvent};
 use crate::progress::Progress;
 use crate::report::{Report, ServerSheet};
 use crate::server::{Server, find_binary};
 
 /// How long buyers and auditors wait for a server that is expected to come back.
 const GONE_MAX: Duration = Duration::from_secs(60);
+/// How long late payers think when the event's holds are long, in milliseconds.
+const THINKS_MS: Range<u64> = 200..1_500;
 /// Between two looks at a sale that is coming to rest: the first pause and the longest.
 const SETTLE_LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
@@ -44,6 +47,17 @@ pub enum Target {
     },
 }
 
+/// Which event the crowd comes to.
+#[derive(Debug, Clone)]
+pub enum Occasion {
+    /// The largest on sale that costs something.
+    Largest,
+    /// By id or a part of its name.
+    Named(String),
+    /// One that is made for the run.
+    Own(OwnEvent),
+}
+
 /// What is to be run.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -51,8 +65,8 @@ pub struct Settings {
     pub target: Target,
     /// The crowd.
     pub crowd: Crowd,
-    /// Which event, by id or a part of its name.
-    pub event: Option<String>,
+    /// Which event.
+    pub event: Occasion,
     /// How long the sale may take to come to rest.
     pub settle_within: Duration,
     /// The servers may go and come back while it runs.
@@ -73,9 +87,16 @@ struct Stage {
 pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
     let progress = Progress::start("starting");
     let stage = open(&settings.target).await?;
-    let found = stage.inspector.find_event(settings.event.as_deref()).await?;
+    let found = match &settings.event {
+        Occasion::Largest => stage.inspector.find_event(None).await?,
+        Occasion::Named(name) => stage.inspector.find_event(Some(name)).await?,
+        Occasion::Own(own) => stage.inspector.put_on_sale(*own).await?,
+    };
     let gone_max = if settings.expect_restarts { GONE_MAX } else { Duration::ZERO };
-    let world = world_of(&stage.inspector, &found, settings.crowd.seed, Patience { gone_max }).await?;
+    let mut world = world_of(&stage.inspector, &found, settings.crowd.seed, Patience { gone_max }).await?;
+    if let Occasion::Own(own) = settings.event {
+        world.thinks_ms = around(own.hold);
+    }
     let world = Arc::new(world);
 
     let watching = progress.watch(Arc::clone(&world), settings.crowd.duration);
@@ -98,6 +119,12 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
     }
     progress.end();
     Ok(Report::new(settings, server, &found, driven, &books, contradictions, settled_in))
+}
+
+/// From well before the end of a hold to well after it, in milliseconds.
+fn around(hold: Duration) -> Range<u64> {
+    let ms = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX).max(10);
+    ms / 2..ms.saturating_add(ms / 4)
 }
 
 async fn open(target: &Target) -> anyhow::Result<Stage> {
@@ -140,6 +167,7 @@ pub async fn world_of(inspector: &Inspector, found: &Found, seed: u64, patience:
         seats_count,
         plan_digest: found.plan_digest.clone(),
         areas,
+        thinks_ms: THINKS_MS,
         run_tag: format!("seed-{seed}.{started_ms:x}"),
         live: Live::default(),
     })

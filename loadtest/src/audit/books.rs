@@ -9,6 +9,8 @@ use super::Line;
 pub struct Books {
     /// Nobody but this run's buyers has touched the event.
     pub exclusive: bool,
+    /// When they were read, by the server's clock.
+    pub now_ms: i64,
     /// Places by state, as the sales figures count them.
     pub counts: Counts,
     /// Numbered seats by index, from the availability.
@@ -92,6 +94,8 @@ pub struct OrderBook {
     pub email: String,
     /// Where it stands.
     pub state: OrderState,
+    /// When its time to pay is over, by the server's clock.
+    pub expires_at_ms: i64,
     /// Why it came to nothing.
     pub cancel_reason: Option<String>,
     /// Its lines.

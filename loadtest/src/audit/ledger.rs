@@ -48,6 +48,8 @@ pub struct Held {
     /// Until when it was certainly the buyer's, by the server's clock: its promised end, or the last time they knew of
     /// before they did something that ends it.
     pub certain_until_ms: i64,
+    /// Its promised end, by the server's clock.
+    pub ends_at_ms: i64,
     /// It may still stand.
     pub may_stand: bool,
     /// The answer's code, when the hold was denied before its promised end.

@@ -18,7 +18,15 @@ fn floor() -> Line {
 
 fn held(number: u64, lines: Vec<Line>) -> Held {
     let hold = format!("hold_{number}");
-    Held { hold, lines, placed_at_ms: 1_000, certain_until_ms: 481_000, may_stand: true, denied: None }
+    Held {
+        hold,
+        lines,
+        placed_at_ms: 1_000,
+        certain_until_ms: 481_000,
+        ends_at_ms: 481_000,
+        may_stand: true,
+        denied: None,
+    }
 }
 
 fn visit(number: u64, lines: Vec<Line>, payment: Payment, told: Told) -> Visit {
@@ -46,6 +54,7 @@ fn book(number: u64, lines: Vec<Line>, state: OrderState) -> OrderBook {
         hold: format!("hold_{number}"),
         email: format!("buyer-{number}@load.example"),
         state,
+        expires_at_ms: 481_000,
         cancel_reason: None,
         lines: lines.collect(),
         total_minor,
@@ -93,6 +102,7 @@ fn clean() -> (Ledger, Books) {
     (seats[0], seats[1], seats[2], seats[3]) = (SeatState::Sold, SeatState::Sold, SeatState::Held, SeatState::Held);
     let books = Books {
         exclusive: true,
+        now_ms: 20_000,
         counts: Counts { capacity_count: 15, available_count: 10, held_count: 2, sold_count: 3, blocked_count: 0 },
         seats,
         areas: vec![Area { code: "FLOOR".into(), capacity_count: 5, available_count: 4 }],
@@ -264,13 +274,15 @@ fn a_sale_under_way_is_not_settled() {
         change(&mut ledger, &mut books);
         unsettled(&ledger, &books)
     };
-    let under_way: [fn(&mut Ledger, &mut Books); 6] = [
+    let under_way: [fn(&mut Ledger, &mut Books); 8] = [
         |_, books| books.orders[0].state = OrderState::Confirmed,
         |_, books| books.orders[0].lines[0].ticket = None,
         |_, books| books.money[3].status = "requires_capture".into(),
         |ledger, _| order_of(ledger, 2).payment = Payment::Authorized,
         |_, books| books.captured_minor = 0,
         |_, books| books.counts.sold_count = 5,
+        |_, books| books.orders[2].expires_at_ms = 19_999,
+        |ledger, _| hold_of(ledger, 3).ends_at_ms = 19_999,
     ];
     for change in under_way {
         assert!(!waits(change).is_empty());

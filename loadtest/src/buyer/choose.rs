@@ -72,7 +72,7 @@ fn indexes(seats: &[usize]) -> Vec<u32> {
 
 /// A time on the wire, in milliseconds since 1970.
 #[must_use]
-pub(super) fn read_ms(at: &Value) -> Option<i64> {
+pub(crate) fn read_ms(at: &Value) -> Option<i64> {
     Some(at.as_str()?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
 }
 

@@ -5,16 +5,13 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use super::choose::read_ms;
-use super::{Availability, Buyer, End, Heard, Step};
+use super::{Availability, Buyer, End, Heard, Step, read_ms};
 use crate::audit::{Held, Line};
 use crate::client::{Answer, Body, Proof, Request};
 use crate::plan::Wish;
 
 /// How often a buyer chooses anew when others were faster.
 const HOLD_TRIES_MAX: u32 = 4;
-/// How long a late payer thinks, in milliseconds.
-const THINKS_MS: std::ops::Range<u64> = 200..1_500;
 /// Others were faster, or so many are not left.
 const FASTER_OTHERS: [&str; 3] = ["seats_taken", "no_block_left", "area_full"];
 /// The event sells nothing now.
@@ -131,6 +128,7 @@ impl Buyer<'_> {
                     lines: Line::read_all(&body["places"])?,
                     placed_at_ms: read_ms(&body["placed_at"])?,
                     certain_until_ms: expires_at_ms,
+                    ends_at_ms: expires_at_ms,
                     may_stand: true,
                     denied: None,
                 },
@@ -152,7 +150,7 @@ impl Buyer<'_> {
 
     /// Thinks it over.
     pub(super) async fn think(&mut self) {
-        let thinks_ms = self.itinerary.chance.random_range(THINKS_MS);
+        let thinks_ms = self.itinerary.chance.random_range(self.world.thinks_ms.clone());
         tokio::time::sleep(Duration::from_millis(thinks_ms)).await;
         self.due = Instant::now();
     }
@@ -171,6 +169,7 @@ impl Buyer<'_> {
                 self.promise(sent_at, expires_at_ms - now_ms);
                 if let Some(held) = &mut self.visit.hold {
                     held.certain_until_ms = held.certain_until_ms.max(expires_at_ms);
+                    held.ends_at_ms = held.ends_at_ms.max(expires_at_ms);
                 }
                 Ok(())
             }

@@ -18,6 +18,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 pub use choose::Availability;
+pub(crate) use choose::read_ms;
 pub use notes::{End, Notes, Step};
 pub(crate) use tickets::fetched_of;
 pub use world::{Live, World};
@@ -210,7 +211,7 @@ impl Buyer<'_> {
         if answer.bytes.len() > TIME_LOOKED_FOR_BYTES {
             return;
         }
-        if let Some(now_ms) = choose::read_ms(&answer.json()["server_now"]) {
+        if let Some(now_ms) = read_ms(&answer.json()["server_now"]) {
             self.server_now_ms = self.server_now_ms.max(now_ms);
         }
     }

@@ -1,5 +1,6 @@
 //! What all buyers of a run share.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Notes;
@@ -20,6 +21,8 @@ pub struct World {
     pub plan_digest: String,
     /// Areas: code and capacity.
     pub areas: Vec<(String, u64)>,
+    /// How long late payers think, in milliseconds.
+    pub thinks_ms: Range<u64>,
     /// Names this run in e-mail addresses, so that its orders are told from others.
     pub run_tag: String,
     /// Figures that move while it runs.

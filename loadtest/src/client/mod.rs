@@ -129,7 +129,8 @@ impl Api {
         sent = match proof {
             Proof::None => sent,
             Proof::Bearer(token) => sent.bearer_auth(token),
-            Proof::Cookie(cookie) => sent.header("Cookie", cookie),
+            // Who proves it by a cookie must say where the request comes from.
+            Proof::Cookie(cookie) => sent.header("Cookie", cookie).header("Origin", base),
         };
         if let Some(key) = &request.key {
             sent = sent.header("Idempotency-Key", key);
@@ -138,6 +139,7 @@ impl Api {
             Body::None => sent,
             Body::Json(json) => sent.json(json),
             // As a browser's form, which says where it comes from.
+            Body::Form(form) if matches!(proof, Proof::Cookie(_)) => sent.form(form),
             Body::Form(form) => sent.header("Origin", base).form(form),
         };
         let response = sent.send().await.map_err(|error| words(&error))?;
