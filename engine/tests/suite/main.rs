@@ -10,6 +10,7 @@ mod event_sqlite;
 mod job_workers;
 mod jobs_conformance;
 mod journal_conformance;
+mod journal_damage;
 mod journal_samples;
 mod orders_conformance;
 mod payment_process;
