@@ -6,7 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod backup;
+mod clock;
 mod crash;
 mod disk;
 mod fail_points;
 mod support;
+mod vanishing;
+mod webhooks;

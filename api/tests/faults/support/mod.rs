@@ -1,6 +1,7 @@
 //! A server as a child process, and a buyer who is told everything.
 
 pub(crate) mod crowd;
+pub(crate) mod raw;
 pub(crate) mod refunds;
 pub(crate) mod server;
 pub(crate) mod shim;

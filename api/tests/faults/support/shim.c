@@ -2,6 +2,7 @@
  * path contains SHIM_FILE, from the moment that the file SHIM_ARM exists.
  *
  *   SHIM_FAULT=sync:N   the N-th fsync or fdatasync says EIO, and whether it reached the disk is unknown
+ *   SHIM_FAULT=slow:N   every fsync and fdatasync takes N milliseconds longer
  *   SHIM_FAULT=torn:N   the N-th pwrite writes half of its bytes and the process is gone
  */
 #define _GNU_SOURCE
@@ -37,6 +38,8 @@ static int is_meant(int fd) {
 
 static int sync_fails(int fd) {
     long at = nth("sync");
+    long slow_ms = nth("slow");
+    if (slow_ms > 0 && is_meant(fd)) usleep((useconds_t)slow_ms * 1000);
     return at > 0 && is_meant(fd) && atomic_fetch_add(&syncs_count, 1) + 1 == at;
 }
 

@@ -23,11 +23,13 @@ pub(crate) struct Show {
     pub(crate) seats_count: u32,
     pub(crate) price_minor: u64,
     pub(crate) hold_ms: u64,
+    /// Places and holds that one buyer may have.
+    pub(crate) per_buyer_max: u16,
 }
 
 impl Default for Show {
     fn default() -> Self {
-        Self { seats_count: 400, price_minor: 2_500, hold_ms: 480_000 }
+        Self { seats_count: 400, price_minor: 2_500, hold_ms: 480_000, per_buyer_max: 10 }
     }
 }
 
@@ -81,7 +83,7 @@ impl Shop {
     /// Puts an event on sale.
     pub(crate) async fn on_sale(&self, show: &Show) -> String {
         let limits = json!({
-            "places_per_order_max": 10, "places_per_buyer_max": 10, "holds_per_buyer_max": 2,
+            "places_per_order_max": 10, "places_per_buyer_max": show.per_buyer_max, "holds_per_buyer_max": show.per_buyer_max,
             "hold_ms": show.hold_ms, "hold_total_max_ms": show.hold_ms * 3,
         });
         let form = json!({
