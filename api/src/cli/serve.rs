@@ -1,5 +1,6 @@
 //! `usher serve`: bind, open the house, serve until told to stop, stop in order.
 
+use std::any::Any;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -18,6 +19,9 @@ use crate::state::AppState;
 
 /// How long an idle connection is kept, and how long a client may take to send a request's head.
 const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How long a client may leave what was sent to it unread.
+const UNREAD_MAX_MS: u32 = 10_000;
 
 pub(super) fn run(from: &From, listen: Option<SocketAddr>) -> Outcome {
     let mut layers = from.layers();
@@ -47,6 +51,7 @@ where
             .max_connections(server.connections_max.div_ceil(server.workers_count).max(1))
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(KEEP_ALIVE)
+            .on_connect(|connection, _| bound_unread(connection))
             .shutdown_timeout(server.drain.0.as_secs())
             .disable_signals()
             .bind(server.listen);
@@ -78,6 +83,18 @@ where
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// A client that does not read would keep its connection for ever: the server waits for room, and the keep-alive timer
+/// does not run while it writes. So the system closes it.
+fn bound_unread(connection: &dyn Any) {
+    let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() else { return };
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, UNREAD_MAX_MS) {
+        tracing::debug!(%error, "a connection may go unread");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, UNREAD_MAX_MS);
 }
 
 /// Opens the house, even when the address is taken, so that all faults are told at once.

@@ -10,6 +10,8 @@ mod clock;
 mod crash;
 mod disk;
 mod fail_points;
+mod overload;
+mod rude;
 mod support;
 mod vanishing;
 mod webhooks;
