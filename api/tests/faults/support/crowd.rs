@@ -43,6 +43,7 @@ impl Crowd {
             seats_count,
             plan_digest: found.plan_digest,
             areas,
+            thinks_ms: 50..500,
             run_tag: format!("seed-{seed}"),
             live: Live::default(),
         };
