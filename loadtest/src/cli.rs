@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::drive::Crowd;
 use crate::inspect::OwnEvent;
+use crate::plan::Persona;
 use crate::report::Report;
 use crate::run::{Occasion, Settings, Target, run};
 
@@ -86,6 +87,9 @@ struct RunArgs {
     /// Buyers who come together at the start.
     #[arg(long, default_value_t = 0, value_name = "COUNT")]
     burst: u64,
+    /// Everybody behaves like that, as in pays_late; a mixture unless told.
+    #[arg(long, value_name = "PERSONA", value_parser = persona)]
+    only: Option<Persona>,
     /// Buyers under way at once; the next ones wait, which counts in their latency.
     #[arg(long, default_value_t = 1_000, value_name = "COUNT")]
     buyers_max: usize,
@@ -166,6 +170,7 @@ impl RunArgs {
             rate_per_s: self.rate,
             burst_count: self.burst,
             duration: self.duration,
+            only: self.only,
             buyers_max: self.buyers_max,
         };
         let event = match (self.own_event, &self.event) {
@@ -205,6 +210,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = number.parse().map_err(|_| format!("{number:?} is no number"))?;
     Duration::try_from_secs_f64(number * unit_s).map_err(|error| error.to_string())
+}
+
+fn persona(name: &str) -> Result<Persona, String> {
+    let names = || Persona::WEIGHTS.map(|(persona, _)| persona.name()).join(", ");
+    Persona::by_name(name).ok_or_else(|| format!("it is one of {}", names()))
 }
 
 /// Runs until done or told to stop; what was started ends either way, because it is dropped.

@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::audit::{Ledger, Visit};
 use crate::buyer::{Outcome, World, visit};
-use crate::plan::{Arrivals, Itinerary};
+use crate::plan::{Arrivals, Itinerary, Persona};
 
 /// When the generator counts as too slow: one in a hundred buyers started so much later than scheduled, in microseconds.
 pub const LAG_P99_MAX_US: u64 = 10_000;
@@ -41,6 +41,8 @@ pub struct Crowd {
     pub burst_count: u64,
     /// How long they come.
     pub duration: Duration,
+    /// Everybody behaves like that; by the personas' weights unless told.
+    pub only: Option<Persona>,
     /// Buyers under way at once.
     pub buyers_max: usize,
 }
@@ -85,7 +87,8 @@ pub async fn drive(world: &Arc<World>, crowd: Crowd) -> Driven {
         if scheduled > Instant::now() {
             tokio::time::sleep_until(scheduled.into()).await;
         }
-        let itinerary = Itinerary::of(crowd.seed, number, has_seats, has_areas);
+        let mut itinerary = Itinerary::of(crowd.seed, number, has_seats, has_areas);
+        itinerary.persona = crowd.only.unwrap_or(itinerary.persona);
         visits.spawn(Box::pin(arrive(Arc::clone(world), Arc::clone(&room), itinerary, scheduled)));
         while let Some(done) = visits.try_join_next() {
             driven.take(done);

@@ -297,6 +297,7 @@ fn read_order(order: &Value) -> Option<OrderBook> {
         expires_at_ms: read_ms(&order["expires_at"])?,
         state: serde_json::from_value(order["state"].clone()).ok()?,
         cancel_reason: order["cancel_reason"].as_str().map(str::to_owned),
+        retaken: order["retaken"].as_bool()?,
         lines: order["lines"].as_array()?.iter().map(line).collect::<Option<_>>()?,
         total_minor: order["total_minor"].as_u64()?,
         refunded_minor: order["refunded_minor"].as_u64()?,

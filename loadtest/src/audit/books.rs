@@ -83,6 +83,20 @@ pub enum OrderState {
     Refunded,
 }
 
+impl OrderState {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AwaitingPayment => "awaiting_payment",
+            Self::Confirmed => "confirmed",
+            Self::Paid => "paid",
+            Self::Cancelled => "cancelled",
+            Self::Refunded => "refunded",
+        }
+    }
+}
+
 /// An order in the organizer's list.
 #[derive(Debug, Clone)]
 pub struct OrderBook {
@@ -98,6 +112,8 @@ pub struct OrderBook {
     pub expires_at_ms: i64,
     /// Why it came to nothing.
     pub cancel_reason: Option<String>,
+    /// Its hold had lapsed, and its places were free to be taken again.
+    pub retaken: bool,
     /// Its lines.
     pub lines: Vec<LineBook>,
     /// What it costs.

@@ -56,6 +56,7 @@ fn book(number: u64, lines: Vec<Line>, state: OrderState) -> OrderBook {
         state,
         expires_at_ms: 481_000,
         cancel_reason: None,
+        retaken: false,
         lines: lines.collect(),
         total_minor,
         refunded_minor: 0,

@@ -105,6 +105,12 @@ impl Persona {
         Self::Buys
     }
 
+    /// The one of that name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::WEIGHTS.iter().map(|(persona, _)| *persona).find(|persona| persona.name() == name)
+    }
+
     /// Its name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {

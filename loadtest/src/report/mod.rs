@@ -9,6 +9,7 @@
 //!               "repeats_count", "unknown_count", "captured_minor", "refunded_minor" },
 //!   "rates": { "holds_per_s", "paid_per_s" },                      // over took_s
 //!   "ends": { how visits ended: n },
+//!   "orders": { state, or why cancelled, or "retaken": n },       // all of the event, from the organizer's list
 //!   "latency_us": { step: { "count", "mean", "p50", "p90", "p99", "p99_9", "max" } },
 //!   "refusals_count", "refusals": { code: n }, "broken_count", "broken": [text],
 //!   "schedule_lag_us": { as a step }, "generator_limited", "waited_for_room_count", "settled_in_s", "panics": [text] }
@@ -124,6 +125,7 @@ pub struct Report {
     pub totals: Totals,
     rates: Rates,
     ends: BTreeMap<&'static str, u64>,
+    orders: BTreeMap<String, u64>,
     latency_us: BTreeMap<&'static str, Latency>,
     /// Answers of 429, 503 and 507.
     pub refusals_count: u64,
@@ -189,6 +191,7 @@ impl Report {
             },
             totals,
             ends,
+            orders: orders_of(books),
             latency_us: latencies(&driven),
             refusals_count: refusals.values().sum(),
             refusals,
@@ -255,6 +258,19 @@ fn totals(driven: &Driven, books: &Books) -> Totals {
         totals.unknown_count += u64::from(has_unknown(&outcome.visit));
     }
     totals
+}
+
+/// Orders by where they stand, cancelled ones by their reason; beside that, those whose places were taken again.
+fn orders_of(books: &Books) -> BTreeMap<String, u64> {
+    let mut orders: BTreeMap<String, u64> = BTreeMap::new();
+    for order in &books.orders {
+        let reason = order.cancel_reason.as_deref().map(|reason| format!("cancelled_{reason}"));
+        *orders.entry(reason.unwrap_or_else(|| order.state.name().to_owned())).or_default() += 1;
+        if order.retaken {
+            *orders.entry("retaken".to_owned()).or_default() += 1;
+        }
+    }
+    orders
 }
 
 fn has_unknown(visit: &Visit) -> bool {

@@ -50,6 +50,8 @@ impl Report {
         let list = |figures: Vec<String>| if figures.is_empty() { "none".to_owned() } else { figures.join(", ") };
         let ends = self.ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
         writeln!(f, "ended: {}", list(ends))?;
+        let orders = self.orders.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        writeln!(f, "orders: {}", list(orders))?;
         let refusals = self.refusals.iter().map(|(code, count)| format!("{count} {code}")).collect();
         writeln!(f, "refusals: {}; broken connections: {}", list(refusals), self.broken_count)?;
         writeln!(

@@ -34,7 +34,7 @@ fn a_kill_in_the_middle_of_the_sale_contradicts_nothing_that_buyers_were_told() 
         let found = inspector.find_event(None).await.unwrap();
         let world = Arc::new(world_of(&inspector, &found, 1, Patience { gone_max: GONE_MAX }).await.unwrap());
         let duration = Duration::from_secs(3);
-        let crowd = Crowd { seed: 1, rate_per_s: 15.0, burst_count: 10, duration, buyers_max: 500 };
+        let crowd = Crowd { seed: 1, rate_per_s: 15.0, burst_count: 10, duration, only: None, buyers_max: 500 };
         let buyers = tokio::spawn({
             let world = Arc::clone(&world);
             async move { drive(&world, crowd).await }
