@@ -77,7 +77,8 @@ impl Tally {
     }
 }
 
-fn p99(mut times: Vec<Duration>) -> Duration {
+fn p99(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
     times.sort_unstable();
     times.get(times.len().saturating_sub(1) * 99 / 100).copied().unwrap_or_default()
 }
@@ -175,7 +176,7 @@ async fn ten_times_overload_keeps_nine_tenths_of_the_peak_and_refuses_at_once() 
     assert_eq!((tally.without_retry_after, tally.other.len()), (0, 0), "{:?}", tally.other);
     let (goodput, offered) = (tally.goodput_per_s(), tally.held_count as usize + tally.refused.len());
     let offered_per_s = offered as f64 / tally.took.as_secs_f64();
-    let (refused, held) = (p99(tally.refused.clone()), p99(tally.held.clone()));
+    let (refused, held) = (p99(&tally.refused), p99(&tally.held));
     figure(&format!(
         "peak {peak_per_s:.0} holds/s on a disk of {DISK_MS} ms; offered {offered_per_s:.0}/s: {goodput:.0} holds/s \
          ({:.0} % of peak), p99 of holds {held:?}, p99 of refusals {refused:?}, memory +{} KiB",
@@ -213,8 +214,8 @@ async fn ten_times_the_clients_without_patience_cost_no_goodput() {
         "128 clients {of_peak:.0} holds/s, 1,280 clients {of_crowd:.0} holds/s ({:.0} %), {refused_count} refused with a \
          p99 of {:?}, p99 of holds {:?}, memory +{} KiB",
         100.0 * of_crowd / of_peak,
-        p99(crowd.refused.clone()),
-        p99(crowd.held.clone()),
+        p99(&crowd.refused),
+        p99(&crowd.held),
         grown_bytes / 1_024
     ));
     assert!(of_crowd >= if is_whole() { 0.9 } else { 0.6 } * of_peak);
