@@ -10,6 +10,7 @@ mod clock;
 mod crash;
 mod disk;
 mod fail_points;
+mod foreign_bugs;
 mod long_journal;
 mod overload;
 mod rude;

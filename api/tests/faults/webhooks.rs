@@ -24,10 +24,15 @@ fn files_in(folder: &Path) -> Vec<String> {
 }
 
 /// The sandbox's secret key follows from the house's own.
-fn sandbox_key(data: &Path) -> String {
+pub(crate) fn sandbox_key(data: &Path) -> String {
+    derived(data, "sk_test_", "sandbox secret key")
+}
+
+/// A secret that follows from the house's own.
+pub(crate) fn derived(data: &Path, prefix: &str, what: &str) -> String {
     let key = std::fs::read(data.join("keys/cookie.key")).unwrap();
-    let digest = Sha256::new().chain_update(key).chain_update("sandbox secret key").finalize();
-    digest[..16].iter().fold("sk_test_".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+    let digest = Sha256::new().chain_update(key).chain_update(what).finalize();
+    digest[..16].iter().fold(prefix.to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 async fn metric(shop: &Shop, series: &str) -> f64 {
