@@ -33,6 +33,7 @@ struct Campaign {
     point_kills: BTreeMap<&'static str, u32>,
     missed: Vec<&'static str>,
     random_kills: u32,
+    slowest_stop: Duration,
     ready_after: Duration,
     orders_count: usize,
     violations: Vec<String>,
@@ -73,6 +74,8 @@ async fn ends_by_itself(server: &mut Server, point: &str) -> bool {
 enum Kill {
     At(&'static str, u32),
     After(Duration),
+    /// Told to stop, and waited for.
+    Told(Duration),
 }
 
 async fn campaign(seed: u64, buyers: usize, kills: Vec<Kill>) -> Campaign {
@@ -93,7 +96,7 @@ async fn campaign(seed: u64, buyers: usize, kills: Vec<Kill>) -> Campaign {
             Kill::At(point, passes) => {
                 spec.clone().with("USHER_FAIL_POINT", &format!("{point}:{passes}:abort")).start()
             }
-            Kill::After(_) => spec.start(),
+            Kill::After(_) | Kill::Told(_) => spec.start(),
         };
         match kill {
             Kill::At(point, _) if ends_by_itself(&mut server, point).await => {
@@ -103,6 +106,15 @@ async fn campaign(seed: u64, buyers: usize, kills: Vec<Kill>) -> Campaign {
             Kill::After(wait) => {
                 tokio::time::sleep(wait).await;
                 done.random_kills += 1;
+            }
+            Kill::Told(wait) => {
+                server.ready().await.unwrap();
+                tokio::time::sleep(wait).await;
+                let told = Instant::now();
+                let status = tokio::task::block_in_place(|| server.terminate());
+                assert!(status.success(), "{status}");
+                done.slowest_stop = done.slowest_stop.max(told.elapsed());
+                continue;
             }
         }
         server.kill();
@@ -177,4 +189,18 @@ async fn a_server_killed_at_random_loses_nothing_and_sells_nothing_twice() {
         orders_count += done.orders_count;
     }
     figure(&format!("{kills} kills at random times, {orders_count} orders, 0 violations (seed {seed})"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_told_to_stop_finishes_what_it_has_begun_and_the_next_one_goes_on() {
+    let seed = seed();
+    let mut chance = StdRng::seed_from_u64(seed ^ 2);
+    let stops_count = if is_whole() { 20 } else { 3 };
+    let told = (0..stops_count).map(|_| Kill::Told(Duration::from_millis(chance.random_range(300..1_200))));
+    let done = campaign(seed + 2_000_000, 12, told.collect()).await;
+    assert!(done.violations.is_empty(), "{:#?}", done.violations);
+    figure(&format!(
+        "{stops_count} restarts by SIGTERM under buyers, {} orders, 0 violations, slowest stop {:?}",
+        done.orders_count, done.slowest_stop
+    ));
 }

@@ -149,6 +149,7 @@ async fn break_at(prepared: &Prepared, kind: &str, file: &str, nth: u32) -> Opti
     let buyers = buyers(&shop).await;
     std::fs::write(&arm, "").unwrap();
     let asked = everybody_holds(&shop, &prepared.event, &buyers).await;
+    std::fs::remove_file(&arm).unwrap();
     let died = server.ended().is_some();
     if !died {
         // The very process that met the fault goes on, and tells the truth.

@@ -1,5 +1,6 @@
 //! SQLite's stores: the conformance suites, and what a folder that is not as it should be leads to.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
@@ -68,6 +69,17 @@ async fn a_job_whose_worker_died_with_its_process_is_due_at_the_next_start() {
     let queue = Stores::open(folder.path()).unwrap().jobs;
     let again = queue.claim(now, much_later, 9).await.unwrap();
     assert_eq!((again.len(), again[0].failures_count, again[0].last_error.as_deref()), (1, 1, Some(LEASE_ENDED)));
+}
+
+#[test]
+fn a_journal_that_is_gone_or_empty_beside_its_store_is_not_begun_anew() {
+    for how in [|path: &Path| std::fs::remove_file(path).unwrap(), |path: &Path| std::fs::write(path, "").unwrap()] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Stores::open(folder.path()).unwrap());
+        how(&folder.path().join("journal.db"));
+        let error = Stores::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("journal.db is gone or empty although store.db is there"), "{error}");
+    }
 }
 
 #[test]

@@ -86,10 +86,11 @@ impl Stores {
     /// the start of a program.
     ///
     /// # Errors
-    /// The folder cannot be written to or is in use by another process, a file is not ours, is damaged or was written
-    /// by a newer version.
+    /// The folder cannot be written to or is in use by another process, a file is not ours, is damaged, was written by
+    /// a newer version, or is gone while the others are there.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let lock = Arc::new(FolderLock::take(folder)?);
+        refuse_half_a_folder(folder)?;
         let journal = Database::open(&JOURNAL, folder, Arc::clone(&lock))?;
         let store = Database::open(&STORE, folder, Arc::clone(&lock))?;
         let views = Database::open(&VIEWS, folder, lock)?;
@@ -104,4 +105,15 @@ impl Stores {
             jobs: Arc::new(SqliteJobs { database: store }),
         })
     }
+}
+
+/// An empty journal beside events that were sold would sell them all again. The journal is made first, so it cannot be
+/// younger than the store.
+fn refuse_half_a_folder(folder: &Path) -> Result<(), StoreError> {
+    let is_there = |spec: &FileSpec| folder.join(spec.name).metadata().is_ok_and(|file| file.len() > 0);
+    if is_there(&STORE) && !is_there(&JOURNAL) {
+        let (folder, lost, kept) = (folder.display(), JOURNAL.name, STORE.name);
+        return Err(StoreError::Damaged(format!("{folder}: {lost} is gone or empty although {kept} is there")));
+    }
+    Ok(())
 }
