@@ -141,7 +141,12 @@ fn seed() -> u64 {
 }
 
 fn point_kills(chance: &mut StdRng) -> Vec<Kill> {
+    // One point alone, again and again, for whoever hunts a bug there.
+    let only = std::env::var("USHER_FAULTS_POINT").ok();
     let mut points = NAMES.to_vec();
+    if let Some(only) = NAMES.iter().find(|name| only.as_deref() == Some(**name)) {
+        points.fill(only);
+    }
     points.shuffle(chance);
     points.into_iter().map(|point| Kill::At(point, passes(point, chance))).collect()
 }
@@ -172,7 +177,7 @@ async fn a_server_killed_at_every_fail_point_loses_nothing_and_sells_nothing_twi
          slowest start to ready {slowest_ready:?}, never reached: {never:?}",
         by_point.len()
     ));
-    assert!(by_point.len() >= 40, "{by_point:?}");
+    assert!(by_point.len() >= 40 || std::env::var("USHER_FAULTS_POINT").is_ok(), "{by_point:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -150,6 +150,8 @@ async fn break_at(prepared: &Prepared, kind: &str, file: &str, nth: u32) -> Opti
     std::fs::write(&arm, "").unwrap();
     let asked = everybody_holds(&shop, &prepared.event, &buyers).await;
     std::fs::remove_file(&arm).unwrap();
+    // A process that is ending takes a moment to have ended.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let died = server.ended().is_some();
     if !died {
         // The very process that met the fault goes on, and tells the truth.

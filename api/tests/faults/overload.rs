@@ -208,16 +208,21 @@ async fn ten_times_the_clients_without_patience_cost_no_goodput() {
     let asking = asking(&shop, spec.port).await;
     let lasting = Duration::from_secs(if is_whole() { 4 } else { 2 });
     closed_loop(&asking, 64, lasting / 2).await;
-    let peak = closed_loop(&asking, 128, lasting).await;
     let before_bytes = server.resident_bytes();
-    let crowd = closed_loop(&asking, 1_280, lasting).await;
+    let (mut of_peak, mut of_crowd, mut crowd) = (0.0_f64, 0.0_f64, Tally::default());
+    // In turns, and the best of each: other work on the machine disturbs single rounds.
+    for _ in 0..3 {
+        of_peak = of_peak.max(closed_loop(&asking, 128, lasting / 2).await.goodput_per_s());
+        let round = closed_loop(&asking, 1_280, lasting / 2).await;
+        of_crowd = of_crowd.max(round.goodput_per_s());
+        crowd.join(round);
+    }
     let grown_bytes = server.resident_bytes().saturating_sub(before_bytes);
     assert_eq!((crowd.without_retry_after, crowd.other.len()), (0, 0), "{:?}", crowd.other);
-    let (of_peak, of_crowd) = (peak.goodput_per_s(), crowd.goodput_per_s());
-    let refused_count = crowd.refused.len();
+    let (refused_count, holds_count) = (crowd.refused.len(), asking.next.load(Ordering::Relaxed));
     figure(&format!(
         "128 clients {of_peak:.0} holds/s, 1,280 clients {of_crowd:.0} holds/s ({:.0} %), {refused_count} refused with a \
-         p99 of {:?}, p99 of holds {:?}, memory +{} KiB",
+         p99 of {:?}, p99 of holds {:?}, memory +{} KiB after {holds_count} requests",
         100.0 * of_crowd / of_peak,
         p99(&crowd.refused),
         p99(&crowd.held),
