@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::server::{Server, ServerSpec};
 use crate::support::shim::{SmallDisk, broken};
-use crate::support::shop::{Shop, Show};
+use crate::support::shop::{GOOD_CARD, Shop, Show};
 use crate::support::{figure, is_whole, skipped};
 
 /// Holds that are tried in one run.
@@ -292,4 +292,52 @@ async fn a_log_that_cannot_be_written_costs_the_log_and_nothing_else() {
     let panics = metrics.lines().find(|line| line.starts_with("usher_http_panics_total"));
     assert!(panics.is_none_or(|line| line.ends_with(" 0")), "{panics:?}");
     assert!(server.terminate().success());
+}
+
+/// Who bought, the provider's side and the webhooks are in a file of their own, synced apart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_of_the_store_that_fails_loses_no_order_and_nobodys_name() {
+    let prepared = Prepared::new().await;
+    let mut refused_count = 0;
+    let indexes = indexes(20, &[1, 4]);
+    for nth in &indexes {
+        let folder = tempfile::tempdir().unwrap();
+        let (spec, shop) = prepared.copy(folder.path());
+        let arm = folder.path().join("armed");
+        let Some(breaking) = broken(&spec, &format!("sync:{nth}"), "store.db", &arm) else {
+            return skipped("no C compiler: failing syncs of the store");
+        };
+        let (server, _) = breaking.start_ready().await;
+        let buyers = buyers(&shop).await;
+        let holds = everybody_holds(&shop, &prepared.event, &buyers[..12]).await;
+        std::fs::write(&arm, "").unwrap();
+        let mut orders = Vec::new();
+        for asked in &holds {
+            let Told::Held(hold) = &asked.told else { panic!("the journal's disk is fine: {asked:?}") };
+            let order = loop {
+                let (status, answer) = shop.checkout(&prepared.event, hold, &asked.buyer, &asked.key).await.unwrap();
+                match status.as_u16() {
+                    201 => break answer,
+                    503 => refused_count += 1,
+                    _ => panic!("an answer that cannot be: {status} {answer}"),
+                }
+            };
+            assert!(shop.pay(&order["payment"], GOOD_CARD).await.unwrap());
+            orders.push((asked.buyer.as_str(), order));
+        }
+        for (buyer, order) in &orders[..6] {
+            shop.until_paid(order, buyer).await;
+        }
+        server.kill();
+        let (_server, _) = spec.start_ready().await;
+        for (buyer, order) in &orders {
+            let paid = shop.until_paid(order, buyer).await;
+            assert_eq!((&paid["name"], &paid["email"]), (&json!("Ada Lovelace"), &json!("ada@example.org")));
+        }
+    }
+    figure(&format!(
+        "{} runs with one failing sync of the store each: 12 orders paid in each, {refused_count} checkouts told to repeat, \
+         0 lost",
+        indexes.len()
+    ));
 }
