@@ -13,8 +13,8 @@ use crate::support::{figure, is_whole, skipped};
 
 /// Holds that are tried in one run.
 const HOLDS_COUNT: u32 = 60;
-/// Holds that are tried together.
-const TOGETHER: u32 = 6;
+/// Holds that are tried together, so that they share a commit.
+const TOGETHER: usize = 6;
 
 /// What a buyer was told of one hold.
 #[derive(Debug)]
@@ -96,9 +96,9 @@ async fn buyers(shop: &Shop) -> Vec<String> {
 }
 
 /// Everybody tries to hold one seat, some together, once.
-async fn everybody_holds(shop: &Shop, event: &str, buyers: &[String]) -> Vec<Asked> {
+async fn everybody_holds(shop: &Shop, event: &str, buyers: &[String], at_once: usize) -> Vec<Asked> {
     let mut all = Vec::new();
-    for together in buyers.chunks(TOGETHER as usize) {
+    for together in buyers.chunks(at_once) {
         let asks = together.iter().enumerate().map(|(position, buyer)| async move {
             let key = format!("hold-key-{position}");
             let answer = shop.hold(event, buyer, &key, json!([{"kind": "best", "quantity": 1}])).await;
@@ -148,7 +148,9 @@ async fn break_at(prepared: &Prepared, kind: &str, file: &str, nth: u32) -> Opti
     let (mut server, _) = breaking.start_ready().await;
     let buyers = buyers(&shop).await;
     std::fs::write(&arm, "").unwrap();
-    let asked = everybody_holds(&shop, &prepared.event, &buyers).await;
+    // One by one there are more writes to tear.
+    let at_once = if kind == "torn" { 1 } else { TOGETHER };
+    let asked = everybody_holds(&shop, &prepared.event, &buyers, at_once).await;
     std::fs::remove_file(&arm).unwrap();
     // A process that is ending takes a moment to have ended.
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -309,7 +311,7 @@ async fn a_sync_of_the_store_that_fails_loses_no_order_and_nobodys_name() {
         };
         let (server, _) = breaking.start_ready().await;
         let buyers = buyers(&shop).await;
-        let holds = everybody_holds(&shop, &prepared.event, &buyers[..12]).await;
+        let holds = everybody_holds(&shop, &prepared.event, &buyers[..12], TOGETHER).await;
         std::fs::write(&arm, "").unwrap();
         let mut orders = Vec::new();
         for asked in &holds {

@@ -3,7 +3,7 @@
 //! The name says what went wrong there; the comment says where it was told. Bugs of promo codes, wait lists and other
 //! things that are not built yet have no test.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -143,7 +143,9 @@ async fn a_retried_webhook_whose_first_effect_failed_still_has_its_effect() {
     stage.server.kill();
     // The payment's webhook is kept, and the process is gone before anything came of it; so it will come again.
     let mut armed = stage.spec.clone().with("USHER_FAIL_POINT", "webhook.kept:1:abort").start();
+    let began = Instant::now();
     while armed.ended().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the webhook does not come");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let (_server, _) = stage.spec.start_ready().await;
@@ -179,7 +181,9 @@ async fn a_webhook_beside_the_buyers_own_looks_settles_once_and_mails_once() {
     let (paid, _) = tokio::join!(stage.shop.pay(&order["payment"], GOOD_CARD), futures_util::future::join_all(looks));
     assert!(paid.unwrap());
     stage.shop.until_paid(&order, &buyer).await;
+    let began = Instant::now();
     while stage.mails_count() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "no mail");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     tokio::time::sleep(Duration::from_millis(500)).await;

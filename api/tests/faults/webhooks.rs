@@ -1,6 +1,7 @@
 //! Webhooks a hundred times over, in any order.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -67,12 +68,14 @@ async fn each_webhook_a_hundred_times_and_latest_first_makes_one_ticket_and_one_
     let path = format!("/api/v1/orders/{order}");
     shop.until(&path, Some(buyer), |order| order["refunds"][0]["paid"] == true).await;
     // Three payments of at least two webhooks each and a refund: all repeats have arrived when so many have.
+    let began = Instant::now();
     let repeated = loop {
+        assert!(began.elapsed() < Duration::from_secs(120), "the repeats do not come");
         let repeated = metric(&shop, "usher_webhooks_total{result=\"repeated\"}").await;
         if repeated >= 7.0 * 99.0 {
             break repeated;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     };
     shop.until(&path, Some(buyer), |order| order["state"] == "paid").await;
 
