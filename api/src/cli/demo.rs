@@ -46,7 +46,7 @@ const SHOWS: [Show; 4] = [
         description: "Two hours of music under 14,000 seats and places.\n\nDoors open two hours before the show.",
         venue: "Aurora Arena, Harbour Road 1, Vienna",
         plan: include_str!("../../../config/demo/arena.json"),
-        prices_minor: &[12_900, 8_900, 5_900, 6_500],
+        prices_minor: &[12_900, 8_900, 5_900, 3_900, 6_500],
         in_days: 60,
         opens_in_days: None,
     },

@@ -43,6 +43,13 @@ pub(super) fn address(name: &str) -> String {
     format!("/assets/{}/{name}", *DIGEST)
 }
 
+/// The sign in the tab, where browsers look for it on pages that do not name one.
+pub(super) async fn icon() -> Answer {
+    let file = Assets::get("icon.svg").ok_or_else(|| Problem::of(&kinds::NOT_FOUND))?;
+    let caching = (CACHE_CONTROL, "public, max-age=86400");
+    Ok(HttpResponse::Ok().content_type("image/svg+xml").insert_header(caching).body(file.data.into_owned()))
+}
+
 /// One asset. An address of another version answers with this one and is not kept.
 pub(super) async fn serve(path: Path<(String, String)>) -> Answer {
     let (digest, name) = path.into_inner();

@@ -36,6 +36,8 @@ struct Frame {
     style: String,
     /// Address of the page's script.
     script: String,
+    /// Address of the sign in the browser's tab.
+    icon: String,
 }
 
 impl Frame {
@@ -44,6 +46,7 @@ impl Frame {
             sandbox: state.sandbox.is_some(),
             style: assets::address("style.css"),
             script: assets::address("page.js"),
+            icon: assets::address("icon.svg"),
         }
     }
 }
@@ -63,6 +66,7 @@ pub fn routes(t: &mut Table) {
     t.post(Anyone, "/orders/{order}/cancel", orders::cancel);
     t.get(Anyone, "/me/orders", orders::mine);
     t.get(Anyone, "/assets/{digest}/{name}", assets::serve);
+    t.get(Anyone, "/favicon.ico", assets::icon);
     t.get(Anyone, "/docs", docs::page);
     t.get(Anyone, "/problems", problems::all);
     t.get(Anyone, "/problems/{code}", problems::one);

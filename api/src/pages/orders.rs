@@ -27,6 +27,8 @@ struct OrderPage {
     when: String,
     heading: &'static str,
     words: &'static str,
+    /// The places are the buyer's.
+    good: bool,
     lines: Vec<Line>,
     total: String,
     refunded: Option<String>,
@@ -100,6 +102,7 @@ fn sheet_of(state: &AppState, order: OrderSheet) -> OrderPage {
         when: when(order.starts_at, &order.time_zone),
         heading,
         words,
+        good: matches!(order.state, OrderState::Confirmed | OrderState::Paid),
         total: money(order.total_minor, order.currency),
         refunded: (order.refunded_minor.0 > 0).then(|| money(order.refunded_minor, order.currency)),
         pay: order

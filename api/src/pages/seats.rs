@@ -8,6 +8,7 @@ use usher_core::plan::Layout;
 use usher_core::{EventId, SeatIdx};
 use usher_engine::catalogue::EventState;
 
+use super::checkout::named;
 use super::form::{Form, number};
 use super::{Answer, Frame, assets, money, see, state_text, when};
 use crate::access::Subject;
@@ -151,7 +152,7 @@ fn choice(
 }
 
 /// What the form asks for: chosen seats, standing places, and so many of the best.
-fn asks(form: &Form) -> Result<Vec<AskForm>, Problem> {
+pub(super) fn asks(form: &Form) -> Result<Vec<AskForm>, Problem> {
     let mut asks = Vec::new();
     let seats = form.all("seat").map(|seat| number("seat", seat)).collect::<Result<Vec<u32>, _>>()?;
     if !seats.is_empty() {
@@ -185,7 +186,10 @@ pub(super) async fn hold(state: Data<AppState>, subject: Subject, event: Path<Ev
         cookie = Some(state.cookies.buyer(&new.token));
     }
     let key = IdempotencyKey::new(form.text("key"))?;
-    let hold = buyer::place_hold(&state, &subject, *event, &key, &asks(&form)?).await?;
+    let hold = match buyer::place_hold(&state, &subject, *event, &key, &asks(&form)?).await {
+        Ok(hold) => hold,
+        Err(problem) => return Err(named(&state, &subject, *event, problem).await),
+    };
     let mut response: HttpResponse = see(&format!("/events/{event}/holds/{}", hold.hold));
     if let Some(cookie) = cookie {
         response.add_cookie(&cookie).map_err(|error| Problem::new(&kinds::INTERNAL, error.to_string()))?;

@@ -82,6 +82,7 @@ const EXPECTED: &[(&str, &str, Access)] = &[
     ("POST", "/orders/{order}/cancel", Anyone),
     ("GET", "/me/orders", Anyone),
     ("GET", "/assets/{digest}/{name}", Anyone),
+    ("GET", "/favicon.ico", Anyone),
     ("GET", "/organizer/login", Anyone),
     ("POST", "/organizer/login", Anyone),
     ("GET", "/organizer/register", Anyone),

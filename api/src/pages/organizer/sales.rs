@@ -1,4 +1,4 @@
-//! Live sales: figures and a chart drawn on the server, asked for again every few seconds.
+//! Live sales: figures and a chart drawn on the server, asked for again when the stream of sales says so.
 
 use actix_web::web::{Data, Path};
 use askama::Template;
@@ -6,7 +6,7 @@ use usher_core::EventId;
 
 use crate::access::Subject;
 use crate::desk::organizer::{self, SalesSheet};
-use crate::pages::{Answer, Frame, money, page as html};
+use crate::pages::{Answer, Frame, money, page as html, when};
 use crate::state::AppState;
 
 /// Minutes in the chart.
@@ -27,6 +27,7 @@ struct SalesPage {
     frame: Frame,
     name: String,
     sheet: SalesSheet,
+    as_of: String,
     captured: String,
     refunded: String,
     sold_percent: u64,
@@ -56,10 +57,12 @@ fn bars(sheet: &SalesSheet) -> Vec<Bar> {
 /// The page.
 pub(super) async fn page(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
     let sheet = organizer::sales(&state, &subject, *event).await?;
-    let name = organizer::my_event(&state, &subject, *event).await?.sheet.card.name;
+    let card = organizer::my_event(&state, &subject, *event).await?.sheet.card;
+    let (name, time_zone) = (card.name, card.time_zone);
     html(&SalesPage {
         frame: Frame::new(&state),
         name,
+        as_of: when(sheet.server_now, &time_zone),
         captured: money(sheet.figures.captured_minor, sheet.currency),
         refunded: money(sheet.figures.refunded_minor, sheet.currency),
         sold_percent: (sheet.counts.sold_count * 100).checked_div(sheet.capacity_count).unwrap_or(0),
