@@ -1,0 +1,117 @@
+/**
+ * Every page, on a phone and on a desk: axe finds nothing, nothing is wider than the screen, nothing complains. With
+ * SCREENSHOTS=folder a picture of each is kept there, to be looked at.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { DESKTOP, fetchTickets, goOnToPay, launch, open, pay, PHONE } from "./support/browser.mjs";
+import { House } from "./support/house.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const pictures = process.env.SCREENSHOTS;
+
+let house;
+let browser;
+before(async () => {
+  if (pictures) await mkdir(pictures, { recursive: true });
+  [house, browser] = [await House.start(), await launch()];
+});
+after(async () => {
+  await browser?.close();
+  await house?.stop();
+});
+
+/** What is wrong with the pages of one test: told together. */
+const faults = [];
+
+function expectNoFaults() {
+  assert.deepEqual(faults.splice(0), []);
+}
+
+/** Looks at the page that is open. */
+async function look(page, name, width) {
+  if (pictures) await page.screenshot({ path: join(pictures, `${name}-${width}.png`), fullPage: true });
+  const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
+  if (wide > 0) faults.push(`${name} at ${width}: ${wide} px wider than the screen`);
+  const viewport = await page.locator("meta[name=viewport]").getAttribute("content");
+  if (/user-scalable=(0|no)|maximum-scale/.test(viewport)) faults.push(`${name} cannot be zoomed`);
+  // Run by the debugger, not by the page: the page's own policy would refuse it.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate((rules) => globalThis.axe.run(document, { runOnly: rules }), RULES);
+  for (const { id, help, nodes } of violations) {
+    faults.push(`${name} at ${width}: ${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`);
+  }
+}
+
+for (const viewport of [PHONE, DESKTOP]) {
+  const { width } = viewport;
+
+  test(`pages of buyers at ${width} px`, async () => {
+    const { page, expectNone } = await open(browser, house, { viewport });
+    const arena = await house.event("Northern");
+    const visits = [["events", "/"], ["nothing-found", "/?q=no-such-event"], ["event", `/events/${arena}`], ["not-yet", `/events/${await house.event("Gala")}`],
+      ["seats-club", `/events/${await house.event("Rehearsal")}/seats`], ["my-orders-none", "/me/orders"], ["problems", "/problems"], ["problem", "/problems/busy"], ["docs", "/docs"]];
+    for (const [name, path] of visits) {
+      await page.goto(path);
+      await look(page, name, width);
+    }
+    await page.goto(`/events/${arena}/seats?section=101`);
+    await page.locator(".seat-map__canvas").waitFor();
+    await page.waitForTimeout(500);
+    await look(page, "seats", width);
+    await page.getByRole("button", { name: "Hold the best" }).click();
+    await page.getByRole("timer").waitFor();
+    await look(page, "checkout", width);
+    await goOnToPay(page);
+    await look(page, "pay", width);
+    await page.getByRole("button", { name: "4000 0000 0000 0002" }).click();
+    await look(page, "pay-declined", width);
+    await pay(page);
+    await fetchTickets(page);
+    await look(page, "order", width);
+    await page.goto("/me/orders");
+    await look(page, "my-orders", width);
+    expectNoFaults();
+    await expectNone();
+  });
+
+  test(`pages of organizers at ${width} px`, async () => {
+    const { page, expectNone } = await open(browser, house, { viewport });
+    await page.goto("/organizer");
+    await look(page, "login", width);
+    await page.goto("/organizer/register");
+    await look(page, "register", width);
+    await page.goto("/organizer");
+    await page.getByLabel("E-mail").fill(house.said.organizer.email);
+    await page.getByLabel("Password").fill(house.said.organizer.password);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("heading", { name: /Events of/ }).waitFor();
+    await look(page, "my-events", width);
+    await page.goto("/organizer/events/new");
+    await look(page, "new-event", width);
+    const arena = await house.event("Northern");
+    for (const [name, path] of [["control", ""], ["sales", "/sales"], ["event-orders", "/orders"]]) {
+      await page.goto(`/organizer/events/${arena}${path}`);
+      await look(page, name, width);
+    }
+    expectNoFaults();
+    await expectNone();
+  });
+
+  test(`pages of administrators at ${width} px`, async () => {
+    const { page, expectNone } = await open(browser, house, { viewport });
+    await page.goto("/admin/jobs");
+    await page.getByLabel("E-mail").fill(house.said.admin.email);
+    await page.getByLabel("Password").fill(house.said.admin.password);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("heading", { name: "Failed jobs" }).waitFor();
+    await look(page, "jobs", width);
+    expectNoFaults();
+    await expectNone();
+  });
+}
