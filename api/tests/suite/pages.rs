@@ -133,7 +133,7 @@ async fn an_organizer_gets_from_registering_to_a_sale_in_four_screens() {
         assert_eq!(browser.post(&format!("{control}/steps/{step}"), &[]).await, control);
     }
     assert!(browser.get("/").await.contains("First Night"));
-    assert!(browser.get(&format!("{control}/sales")).await.contains("0 of 60"));
+    assert!(browser.get(&format!("{control}/sales")).await.contains("of 60 (0 %)"));
     assert!(browser.get(&format!("{control}/orders")).await.contains("No orders yet"));
     house.stop().await;
 }

@@ -149,14 +149,15 @@ fn the_readme_names_every_command_and_no_other() {
 
 #[test]
 fn every_path_that_the_documents_name_is_there() {
-    let faults = ["README.md", "ARCHITECTURE.md", "schema/README.md", "benches/README.md"].into_iter().flat_map(|document| {
-        let text = read(document);
-        let folder = Path::new(document).parent().unwrap().to_owned();
-        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).map(str::to_owned);
-        let links = links.filter(|link| !link.contains("://") && !link.starts_with('#'));
-        let broken = links.filter(|link| !root().join(&folder).join(link).exists());
-        broken.map(|link| format!("{document}: {link}")).collect::<Vec<_>>()
-    });
+    let faults =
+        ["README.md", "ARCHITECTURE.md", "schema/README.md", "benches/README.md"].into_iter().flat_map(|document| {
+            let text = read(document);
+            let folder = Path::new(document).parent().unwrap().to_owned();
+            let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).map(str::to_owned);
+            let links = links.filter(|link| !link.contains("://") && !link.starts_with('#'));
+            let broken = links.filter(|link| !root().join(&folder).join(link).exists());
+            broken.map(|link| format!("{document}: {link}")).collect::<Vec<_>>()
+        });
     assert_none("links to nothing", faults.collect());
 }
 
