@@ -35,8 +35,9 @@ function expectNoFaults() {
 
 /** Looks at the page that is open. */
 async function look(page, name, width) {
+  await page.waitForLoadState("load");
   if (pictures) await page.screenshot({ path: join(pictures, `${name}-${width}.png`), fullPage: true });
-  const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (wide > 0) faults.push(`${name} at ${width}: ${wide} px wider than the screen`);
   const viewport = await page.locator("meta[name=viewport]").getAttribute("content");
   if (/user-scalable=(0|no)|maximum-scale/.test(viewport)) faults.push(`${name} cannot be zoomed`);
@@ -68,8 +69,10 @@ for (const viewport of [PHONE, DESKTOP]) {
     await page.getByRole("timer").waitFor();
     await look(page, "checkout", width);
     await goOnToPay(page);
+    await page.getByRole("heading", { name: "Pay with a test card" }).waitFor();
     await look(page, "pay", width);
     await page.getByRole("button", { name: "4000 0000 0000 0002" }).click();
+    await page.getByText("The payment failed.").waitFor();
     await look(page, "pay-declined", width);
     await pay(page);
     await fetchTickets(page);
