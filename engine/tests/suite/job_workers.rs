@@ -12,6 +12,8 @@ use usher_engine::jobs::{Job, JobError, JobState, LEASE_ENDED, Queue, Task, Work
 const START: UnixMillis = UnixMillis(1_900_000_000_000);
 /// Longer than any pause between two tries.
 const LONG: Duration = Duration::from_secs(3_600);
+/// Longer than all the leaps of a test together.
+const AGES: Duration = Duration::from_secs(1_000_000 * 3_600);
 
 fn task(order: u128) -> Job {
     Task::PrintTickets { order: OrderId(order) }.job(START)
@@ -22,7 +24,8 @@ async fn work_until<F>(queue: &Arc<dyn Queue>, clock: &Clock, id: &str, state: J
 where
     F: Fn(Job) -> Result<(), JobError> + Send + Sync + 'static,
 {
-    let config = WorkersConfig { poll: Duration::from_millis(1), ..WorkersConfig::default() };
+    // The clock leaps while jobs are under way: no lease may end by a leap, or a job would be tried twice at once.
+    let config = WorkersConfig { poll: Duration::from_millis(1), lease: AGES, ..WorkersConfig::default() };
     let workers = Workers::new(Arc::clone(queue), clock.clone(), config);
     let perform = Arc::new(perform);
     let running = workers.run(move |job| {
