@@ -81,6 +81,23 @@ fn cancel_words(reason: Option<CancelReason>) -> &'static str {
     }
 }
 
+/// The same in a word or two, for a list.
+fn short_words(order: &OrderSheet) -> &'static str {
+    match order.state {
+        OrderState::AwaitingPayment if order.lapsed => "Time is up",
+        OrderState::AwaitingPayment => "Waiting for payment",
+        OrderState::Confirmed => "Being paid",
+        OrderState::Paid => "Paid",
+        OrderState::Refunded => "Refunded",
+        OrderState::Cancelled => "Came to nothing",
+    }
+}
+
+/// The places are the buyer's.
+fn is_good(state: OrderState) -> bool {
+    matches!(state, OrderState::Confirmed | OrderState::Paid)
+}
+
 fn sheet_of(state: &AppState, order: OrderSheet) -> OrderPage {
     let (heading, words) = words(&order);
     let query = order.access.as_ref().map(|access| format!("?access={access}")).unwrap_or_default();
@@ -102,7 +119,7 @@ fn sheet_of(state: &AppState, order: OrderSheet) -> OrderPage {
         when: when(order.starts_at, &order.time_zone),
         heading,
         words,
-        good: matches!(order.state, OrderState::Confirmed | OrderState::Paid),
+        good: is_good(order.state),
         total: money(order.total_minor, order.currency),
         refunded: (order.refunded_minor.0 > 0).then(|| money(order.refunded_minor, order.currency)),
         pay: order
@@ -132,11 +149,21 @@ pub(super) async fn cancel(state: Data<AppState>, subject: Subject, order: Path<
     Ok(see(&format!("/orders/{}{query}", order.order)))
 }
 
+/// One order of the list.
+struct Row {
+    order: OrderId,
+    event_name: String,
+    when: String,
+    state: &'static str,
+    good: bool,
+    total: String,
+}
+
 #[derive(Template)]
 #[template(path = "buyer/orders.html")]
 struct OrdersPage {
     frame: Frame,
-    rows: Vec<(OrderId, String, String, &'static str, String)>,
+    rows: Vec<Row>,
     next: Option<String>,
 }
 
@@ -147,9 +174,13 @@ pub(super) async fn mine(state: Data<AppState>, subject: Subject, query: Query<L
         return page(&OrdersPage { frame, rows: Vec::new(), next: None });
     }
     let listed = buyer::my_orders(&state, &subject, &query).await?;
-    let rows = listed.data.iter().map(|order| {
-        let when = when(order.starts_at, &order.time_zone);
-        (order.order, order.event_name.clone(), when, words(order).0, money(order.total_minor, order.currency))
+    let rows = listed.data.iter().map(|order| Row {
+        order: order.order,
+        event_name: order.event_name.clone(),
+        when: when(order.starts_at, &order.time_zone),
+        state: short_words(order),
+        good: is_good(order.state),
+        total: money(order.total_minor, order.currency),
     });
     page(&OrdersPage { frame, rows: rows.collect(), next: listed.next_cursor })
 }

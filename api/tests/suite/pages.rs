@@ -88,7 +88,7 @@ async fn seats_are_bought_by_forms_alone() {
     house.until(&api, None, |order| order["lines"][0]["ticket_ready"] == true).await;
     let page = browser.get(&path).await;
     assert!(page.contains("Download all tickets"), "{page}");
-    assert!(browser.get("/me/orders").await.contains("the places are yours"));
+    assert!(browser.get("/me/orders").await.contains(">Paid<"));
     house.stop().await;
 }
 
@@ -135,6 +135,13 @@ async fn an_organizer_gets_from_registering_to_a_sale_in_four_screens() {
     assert!(browser.get("/").await.contains("First Night"));
     assert!(browser.get(&format!("{control}/sales")).await.contains("of 60 (0 %)"));
     assert!(browser.get(&format!("{control}/orders")).await.contains("No orders yet"));
+    // One slip of the finger calls no event off.
+    let request = house.http.post(format!("{}{control}/steps/cancel", house.url)).header(ORIGIN, &house.url);
+    let response = browser.send(request.form(&[("sure", "")])).await;
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(browser.get(&control).await.contains("On sale"));
+    assert_eq!(browser.post(&format!("{control}/steps/cancel"), &[("sure", "yes")]).await, control);
+    assert!(browser.get(&control).await.contains("Cancelled"));
     house.stop().await;
 }
 

@@ -43,6 +43,7 @@ struct ControlPage {
     when: String,
     state: &'static str,
     draft: bool,
+    on_sale: bool,
     buttons: Vec<Button>,
     prices: Vec<(String, String, String)>,
 }
@@ -60,6 +61,7 @@ pub(super) async fn page(state: Data<AppState>, subject: Subject, event: Path<Ev
         when: when(card.starts_at, &card.time_zone),
         state: state_text(card.state),
         draft: card.state == EventState::Draft,
+        on_sale: card.state == EventState::OnSale,
         buttons: buttons(card.state),
         prices: event.sheet.tiers.iter().map(price).collect(),
         event,
@@ -78,9 +80,20 @@ pub(super) async fn prices(state: Data<AppState>, subject: Subject, event: Path<
     Ok(see(&format!("/organizer/events/{event}")))
 }
 
+/// Steps that nothing takes back: their forms ask whether the organizer is sure.
+const FINAL_STEPS: [&str; 2] = [CLOSE.0, CANCEL.0];
+
 /// Takes a step of the sale.
-pub(super) async fn step(state: Data<AppState>, subject: Subject, path: Path<(EventId, String)>) -> Answer {
+pub(super) async fn step(
+    state: Data<AppState>,
+    subject: Subject,
+    path: Path<(EventId, String)>,
+    body: Bytes,
+) -> Answer {
     let (event, step) = path.into_inner();
+    if FINAL_STEPS.contains(&step.as_str()) && Form::read(&body)?.text("sure") != "yes" {
+        return Err(Problem::invalid("/sure", "this step is final: tick the box beside its button".to_owned()));
+    }
     let step = match step.as_str() {
         "publish" => Step::Publish,
         "open" => Step::Open,

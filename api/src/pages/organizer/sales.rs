@@ -31,18 +31,27 @@ struct SalesPage {
     captured: String,
     refunded: String,
     sold_percent: u64,
-    bars: Vec<Bar>,
-    chart_width: usize,
+    chart: Chart,
 }
 
-fn bars(sheet: &SalesSheet) -> Vec<Bar> {
+/// The last minutes as bars, and the same in words for those who do not see them.
+struct Chart {
+    bars: Vec<Bar>,
+    width: usize,
+    places_count: u64,
+    /// The highest bar.
+    most_count: u32,
+}
+
+fn chart(sheet: &SalesSheet) -> Chart {
     let now = sheet.server_now.0.0.div_euclid(60_000);
     let first = now - i64::try_from(CHART_MINUTES).unwrap_or(0) + 1;
     let shown = || sheet.figures.places_by_minute.iter().filter(|(minute, _)| *minute >= first);
-    let most = shown().map(|(_, count)| *count).max().unwrap_or(0).max(1);
-    shown()
+    let most_count = shown().map(|(_, count)| *count).max().unwrap_or(0);
+    let bars = shown()
         .map(|(minute, count)| {
-            let height = u32::try_from(u64::from(*count) * u64::from(CHART_HEIGHT) / u64::from(most)).unwrap_or(0);
+            let share = u64::from(*count) * u64::from(CHART_HEIGHT) / u64::from(most_count.max(1));
+            let height = u32::try_from(share).unwrap_or(0);
             let ago = now - minute;
             Bar {
                 x: usize::try_from(minute - first).unwrap_or(0) * 10,
@@ -51,7 +60,9 @@ fn bars(sheet: &SalesSheet) -> Vec<Bar> {
                 words: format!("{count} places, {ago} minutes ago"),
             }
         })
-        .collect()
+        .collect();
+    let places_count = shown().map(|(_, count)| u64::from(*count)).sum();
+    Chart { bars, width: CHART_MINUTES * 10, places_count, most_count }
 }
 
 /// The page.
@@ -66,8 +77,7 @@ pub(super) async fn page(state: Data<AppState>, subject: Subject, event: Path<Ev
         captured: money(sheet.figures.captured_minor, sheet.currency),
         refunded: money(sheet.figures.refunded_minor, sheet.currency),
         sold_percent: (sheet.counts.sold_count * 100).checked_div(sheet.capacity_count).unwrap_or(0),
-        bars: bars(&sheet),
-        chart_width: CHART_MINUTES * 10,
+        chart: chart(&sheet),
         sheet,
     })
 }
