@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 use usher_core::{Currency, EventId, Fact, OrderId};
@@ -21,6 +21,9 @@ use crate::store::StoreError;
 const STEP_ENTRIES_MAX: usize = 256;
 /// Events listed at once when the projector starts.
 const LIST_EVENTS_MAX: usize = 1_000;
+/// How long commits gather between two rounds when nobody waits for the views: a round costs a transaction whatever it
+/// contains, and under load an event commits some hundred times a second.
+const GATHER: Duration = Duration::from_millis(20);
 /// The longest pause after steps that fail.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 /// The first pause after a step that failed.
@@ -52,6 +55,8 @@ struct Shared {
     parts: ProjectorParts,
     state: Mutex<State>,
     wake: Notify,
+    /// Somebody waits for the views.
+    hurry: Notify,
     progress: watch::Sender<u64>,
 }
 
@@ -75,8 +80,8 @@ impl Projector {
     /// A projector that does nothing until [`Projector::run`] or [`Projector::project_all`].
     #[must_use]
     pub fn new(parts: ProjectorParts) -> Self {
-        let shared = Shared { parts, state: Mutex::default(), wake: Notify::new(), progress: watch::Sender::new(0) };
-        Self { shared: Arc::new(shared) }
+        let (state, wake, hurry, progress) = (Mutex::default(), Notify::new(), Notify::new(), watch::Sender::new(0));
+        Self { shared: Arc::new(Shared { parts, state, wake, hurry, progress }) }
     }
 
     /// Says that an event's journal has reached `seq`. Never waits.
@@ -95,6 +100,7 @@ impl Projector {
         let reached = || self.shared.with_state(|state| state.checkpoints.get(&event).is_some_and(|at| *at >= seq));
         let wait_for_it = async {
             while !reached() {
+                self.shared.hurry.notify_one();
                 if progress.changed().await.is_err() {
                     return;
                 }
@@ -114,7 +120,9 @@ impl Projector {
                 Ok(()) => {
                     back_off = BACK_OFF_MIN;
                     if std::mem::replace(&mut listed, true) {
+                        let rested = Instant::now();
                         self.shared.wake.notified().await;
+                        self.gather(rested).await;
                     }
                 }
                 Err(error) => {
@@ -125,6 +133,13 @@ impl Projector {
                 }
             }
         }
+    }
+
+    /// Lets commits gather after a round that ended at `since`, unless somebody waits for them.
+    async fn gather(&self, since: Instant) {
+        let Some(left) = GATHER.checked_sub(since.elapsed()) else { return };
+        // At worst an old hurry ends one pause early.
+        let _ = tokio::time::timeout(left, self.shared.hurry.notified()).await;
     }
 
     /// Projects every journal to its end and returns.
