@@ -186,7 +186,11 @@ impl Projector {
                     tracing::error!(%event, %error, "the views of this event stand still");
                 }
                 Err(error) => {
-                    self.shared.with_state(|state| state.dirty.insert(event));
+                    self.shared.with_state(|state| {
+                        state.dirty.insert(event);
+                        // The step may have landed all the same: only the store knows where the views stand now.
+                        state.checkpoints.remove(&event);
+                    });
                     return Err(error);
                 }
             }
@@ -235,12 +239,14 @@ impl Projector {
             queue.enqueue(projected.jobs).await?;
             fail_point!("projector.enqueued");
         }
-        views.apply(event, seq, projected.changes).await?;
+        let applied = views.apply(event, seq, projected.changes).await;
         fail_point!("projector.applied");
         if !projected.orders.is_empty() {
+            // After a failure too: if it landed all the same, nobody comes this way again. A wake-up is only a hint.
             on_orders(event, &projected.orders);
             fail_point!("projector.told");
         }
+        applied?;
         Ok(())
     }
 

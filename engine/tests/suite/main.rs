@@ -15,6 +15,7 @@ mod journal_samples;
 mod orders_conformance;
 mod payment_process;
 mod payments_conformance;
+mod projector_doubt;
 mod snapshot_samples;
 mod sqlite_journal;
 mod sqlite_stores;
