@@ -122,6 +122,10 @@ async fn copy(state: &AppState, event: EventId, known: &mut BTreeMap<EventId, Ev
     let now = state_of(view.phase, view.counts);
     if known.get(&event) != Some(&now) {
         state.catalogue.set_state(event, now).await?;
+        if now == EventState::Cancelled {
+            // The request that called it off may have ended before it came to this.
+            state.payer.call_off(event).await?;
+        }
         if known.len() >= REMEMBERED_MAX {
             known.clear();
         }

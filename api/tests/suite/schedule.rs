@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
-use usher_core::UnixMillis;
+use usher_core::{Command, UnixMillis};
 use usher_engine::clock::Clock;
 
 use crate::support::TestHouse;
@@ -66,5 +66,22 @@ async fn a_hold_that_lapsed_while_the_house_was_shut_returns_its_places_without_
     while kept(&house).await > 0 {
         actix_web::rt::time::sleep(Duration::from_millis(10)).await;
     }
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn an_event_whose_calling_off_was_cut_short_pays_its_buyers_back_all_the_same() {
+    let house = TestHouse::start().await;
+    let organizer = house.organizer().await;
+    let event = house.event_on_sale(&organizer, 1_000).await;
+    let buyer = house.buyer().await;
+    let (_, hold) = house.hold(&event, &buyer, "hold-key-1", json!([{"kind": "best", "quantity": 2}])).await;
+    let (_, order) = house.checkout(&event, hold["hold"].as_str().unwrap(), &buyer, "order-key-1").await;
+    let path = format!("/api/v1/orders/{}", order["order"].as_str().unwrap());
+    house.pay(&order["payment"], "4242424242424242").await;
+    house.until(&path, Some(&buyer), |order| order["state"] == "paid").await;
+    // What the organizer's request does first, and nothing of what it does then.
+    house.state().events.ask(event.parse().unwrap(), Command::CancelEvent).await.unwrap();
+    house.until(&path, Some(&buyer), |order| order["state"] == "refunded" && order["refunds"][0]["paid"] == true).await;
     house.stop().await;
 }
