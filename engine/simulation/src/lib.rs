@@ -9,6 +9,7 @@
 //! fault at each call was refused: such a history cannot be shortened.
 
 mod audit;
+mod cluster_run;
 mod dice;
 mod executor;
 mod faults;
@@ -24,6 +25,7 @@ mod stores;
 mod stripe;
 mod world;
 
+pub use cluster_run::{ClusterFigures, contend};
 pub use shrink::shrunk;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -28,16 +28,26 @@ struct Arguments {
     /// Hunts the deliberate bugs instead.
     #[arg(long)]
     planted: bool,
+    /// Runs so many appends through the protocol of a clustered journal instead, by two owners in turn.
+    #[arg(long)]
+    appends: Option<u64>,
+    /// How often the event changes hands meanwhile, with --appends.
+    #[arg(long, default_value_t = 1_000)]
+    take_overs: u64,
 }
+
+/// Answers that are lost, of a hundred.
+const PERCENT_UNCERTAIN: u64 = 5;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // The rules' panics are caught and judged; their words are part of the history.
     std::panic::set_hook(Box::new(|_| {}));
-    let passed = match (arguments.planted, arguments.seed) {
-        (true, _) => hunt_all(),
-        (false, Some(seed)) => run_one(seed, arguments.trace),
-        (false, None) => run_many(arguments.from, arguments.seeds),
+    let passed = match (arguments.planted, arguments.appends, arguments.seed) {
+        (true, _, _) => hunt_all(),
+        (false, Some(appends), _) => run_protocol(arguments.from, appends, arguments.take_overs),
+        (false, None, Some(seed)) => run_one(seed, arguments.trace),
+        (false, None, None) => run_many(arguments.from, arguments.seeds),
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -70,7 +80,10 @@ fn run_one(seed: u64, traced: bool) -> bool {
     for line in &outcome.trace {
         say(line);
     }
-    say(&format!("seed {seed}: {} steps, {} entries, history {:016x}", outcome.steps_count, outcome.entries_count, outcome.digest));
+    say(&format!(
+        "seed {seed}: {} steps, {} entries, history {:016x}",
+        outcome.steps_count, outcome.entries_count, outcome.digest
+    ));
     if outcome.violations.is_empty() {
         return true;
     }
@@ -88,6 +101,13 @@ fn run_one(seed: u64, traced: bool) -> bool {
         say(&format!("  {} at {} us: {}", violation.code, violation.at_us, violation.what));
     }
     false
+}
+
+fn run_protocol(seed: u64, appends: u64, take_overs: u64) -> bool {
+    let figures = usher_simulation::contend(seed, appends, take_overs, PERCENT_UNCERTAIN);
+    say(&figures.to_string());
+    figures.contradictions.iter().for_each(|line| say(line));
+    figures.contradictions.is_empty()
 }
 
 fn hunt_all() -> bool {

@@ -77,7 +77,12 @@ pub const ALL: [Planted; 19] = [
     planted(Bug::CaptureAtOnce, "a card is charged before the seats are sold", &["I4-charged-unsold"], 10),
     planted(Bug::ForgetExpiry, "holds never end by themselves", &["I6-hold-stuck", "I6-order-stuck"], 10),
     planted(Bug::DedupBeforeEffect, "a webhook is marked before it is acted on", &["P-webhook-done-early"], 20),
-    planted(Bug::CheckpointBeforeJobs, "a crash loses tickets and letters", &["I2-ticket-missing", "I2-letter-missing"], 200),
+    planted(
+        Bug::CheckpointBeforeJobs,
+        "a crash loses tickets and letters",
+        &["I2-ticket-missing", "I2-letter-missing"],
+        200,
+    ),
     planted(Bug::BelieveRefund, "a refund that failed is called paid", &["I4-refund-unpaid"], 200),
     planted(Bug::NewKeyPerRetry, "a repeated call is done twice", &["I4-second-intent", "I4-refunded-twice"], 100),
     planted(Bug::BelieveWallClock, "holds end when the wall clock leaps", &["I2-ended-early"], 100),

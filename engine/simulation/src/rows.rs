@@ -14,7 +14,7 @@ use usher_engine::journal::{
 };
 
 use crate::audit::Audit;
-use crate::executor::WORLD;
+use crate::executor::{ProcId, WORLD};
 use crate::faults::{Line, Op, Trouble};
 use crate::lock;
 use crate::planted::Bug;
@@ -86,13 +86,13 @@ impl Rows {
         Write::Done
     }
 
-    fn take_over(&self, offset_ms: i64) -> Tenure {
+    fn take_over(&self, owner: ProcId, offset_ms: i64) -> Tenure {
         let mut state = lock(&self.state);
         state.epoch += 1;
         let (head_seq, head_hash) = head(&state);
         let tenure = Tenure { epoch: state.epoch, head_seq, head_hash };
         drop(state);
-        self.audit.taken_over(tenure.epoch, offset_ms);
+        self.audit.taken_over(tenure.epoch, owner, offset_ms);
         tenure
     }
 
@@ -163,7 +163,7 @@ impl SimJournal {
                 unknown()
             }
             Some(Trouble::Stolen) => {
-                self.rows.take_over(self.offset_ms);
+                self.rows.take_over(WORLD, self.offset_ms);
                 told(self.rows.write(sealed))
             }
         };
@@ -204,7 +204,7 @@ impl SimJournal {
                 lost()
             }
             Some(Trouble::Stolen) => {
-                self.rows.take_over(self.offset_ms);
+                self.rows.take_over(WORLD, self.offset_ms);
                 by_condition(self.rows.write(sealed.clone()))
             }
         };
@@ -243,11 +243,11 @@ impl Journal for SimJournal {
         let unavailable = || Err(JournalError::Unavailable("nobody answers".to_owned()));
         let outcome = match trouble {
             None | Some(Trouble::Slow | Trouble::Late | Trouble::Full | Trouble::Stolen) => {
-                Ok(self.rows.take_over(self.offset_ms))
+                Ok(self.rows.take_over(self.line.process, self.offset_ms))
             }
             Some(Trouble::Fails | Trouble::Swallowed) => unavailable(),
             Some(Trouble::AnswerLost) => {
-                self.rows.take_over(self.offset_ms);
+                self.rows.take_over(self.line.process, self.offset_ms);
                 unavailable()
             }
         };
@@ -259,7 +259,12 @@ impl Journal for SimJournal {
         if self.clustered { self.append_by_protocol(entry).await } else { self.append_plainly(entry).await }
     }
 
-    async fn read(&self, _event: EventId, after_seq: u64, entries_max: usize) -> Result<Vec<SealedEntry>, JournalError> {
+    async fn read(
+        &self,
+        _event: EventId,
+        after_seq: u64,
+        entries_max: usize,
+    ) -> Result<Vec<SealedEntry>, JournalError> {
         self.read_fails(Op::ReadJournal).await?;
         let entries = self.rows.read(after_seq, entries_max);
         self.line.home(Op::ReadJournal).await;

@@ -19,6 +19,9 @@ use crate::world::Outside;
 const STEPS_MAX: u64 = 2_000_000;
 /// The journey of whoever comes when everything is quiet.
 const LAST_BUYER: u64 = 900;
+/// Whoever asks soon after faults have ended: the longest that a house stays shut is five minutes.
+const PROBER: u64 = 902;
+const PROBE_AFTER_US: u64 = 330_000_000;
 /// The refund that makes room for the last buyer.
 const LAST_REFUND: u64 = 901;
 
@@ -87,10 +90,17 @@ fn play(outside: &Outside, executor: &mut Executor, items: Vec<Item>) {
         outside.sim.spawn_named(100 + item.index, happen(outside.clone(), fates.clone(), item));
     }
     outside.sim.spawn_named(4, calm(outside.clone(), fates));
-    if rest(outside, executor) {
-        outside.audit.at_rest(&outside.durable.derived());
-        sell_once_more(outside, executor);
+    if !rest(outside, executor) {
+        return;
     }
+    if outside.durable.replay_dead(outside.sim.now()) > 0 {
+        outside.faults.count(Hit::Other("an operator replayed dead work"));
+        if !rest(outside, executor) {
+            return;
+        }
+    }
+    outside.audit.at_rest(&outside.durable.derived());
+    sell_once_more(outside, executor);
 }
 
 fn rest(outside: &Outside, executor: &mut Executor) -> bool {
@@ -108,6 +118,8 @@ async fn calm(outside: Outside, fates: Fates) {
     outside.faults.calm();
     outside.stripe.calm();
     fates.calm();
+    outside.sim.sleep_us(PROBE_AFTER_US).await;
+    people::probe(outside, PROBER).await;
 }
 
 async fn happen(outside: Outside, fates: Fates, item: Item) {

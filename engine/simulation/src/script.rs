@@ -13,6 +13,8 @@ use crate::stripe::{Card, RefundFate};
 pub(crate) const CALM_AT_MS: u64 = 600_000;
 /// The last time at which somebody comes.
 const LAST_AT_MS: u64 = 540_000;
+/// How long a rush is.
+const RUSH_MS: u64 = 1_500;
 /// Buyers, of whom some come again and again.
 const BUYERS: u64 = 7;
 
@@ -106,10 +108,15 @@ pub(crate) fn of_seed(seed: u64) -> Vec<Item> {
     happenings.extend((0..crashes_count).map(|_| end(&mut dice)));
     let others_count = dice.below(2 * trouble + 1);
     happenings.extend((0..others_count).map(|_| mishap(&mut dice)));
-    let mut items: Vec<Item> = (0..)
-        .zip(happenings)
-        .map(|(index, happening)| Item { index, at_ms: dice.between(1_000, LAST_AT_MS), happening })
-        .collect();
+    // Some sales begin with a rush.
+    let rush = dice.chance(35).then(|| dice.between(1_000, LAST_AT_MS / 2));
+    let mut at_ms = |happening: &Happening| match (happening, rush) {
+        (Happening::Buyer(_), Some(rush)) => rush + dice.below(RUSH_MS),
+        (_, Some(rush)) if dice.chance(50) => rush + dice.below(20 * RUSH_MS),
+        _ => dice.between(1_000, LAST_AT_MS),
+    };
+    let mut items: Vec<Item> =
+        (0..).zip(happenings).map(|(index, happening)| Item { index, at_ms: at_ms(&happening), happening }).collect();
     items.sort_by_key(|item| item.at_ms);
     items
 }
@@ -210,8 +217,7 @@ fn fault(dice: &mut Dice) -> Happening {
             (Op::Append, dice.pick(&troubles))
         }
         4..=6 => {
-            let troubles =
-                [Trouble::Fails, Trouble::AnswerLost, Trouble::Swallowed, Trouble::Late, Trouble::Slow];
+            let troubles = [Trouble::Fails, Trouble::AnswerLost, Trouble::Swallowed, Trouble::Late, Trouble::Slow];
             (dice.pick(&CALLS), dice.pick(&troubles))
         }
         7..=8 => (dice.pick(&WRITES), dice.pick(&[Trouble::Fails, Trouble::AnswerLost, Trouble::Slow, Trouble::Full])),
@@ -225,9 +231,7 @@ fn end(dice: &mut Dice) -> Happening {
         0..=6 => Happening::Crash { op: dice.pick(&OPS), moment: dice.pick(&[Moment::Before, Moment::After]) },
         7 => Happening::Kill,
         8 => Happening::Restart,
-        _ => {
-            Happening::Rival { lease_ms: dice.between(1_000, 20_000), together_ms: dice.between(1_000, 60_000) }
-        }
+        _ => Happening::Rival { lease_ms: dice.between(1_000, 20_000), together_ms: dice.between(1_000, 60_000) },
     }
 }
 

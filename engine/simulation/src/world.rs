@@ -58,10 +58,13 @@ impl Outside {
         }
     }
 
-    /// Starts a house with the wall clock as it is now.
+    /// Starts a house with the wall clock as it is now, unless there is one. An owner whose lease is over is none.
     pub(crate) fn open_house(&self) {
         let spec = {
             let mut street = lock(&self.street);
+            if street.houses.iter().any(|house| !house.handle.is_retired()) {
+                return;
+            }
             // Even numbers are the followers of the house before them.
             street.processes_count += 2;
             let process = street.processes_count - 1;
@@ -101,24 +104,20 @@ impl Outside {
         }
     }
 
-    /// Takes a house off the street.
-    pub(crate) fn remove(&self, process: ProcId) -> bool {
-        let mut street = lock(&self.street);
-        let before = street.houses.len();
-        street.houses.retain(|house| house.process != process);
-        street.houses.len() < before
+    fn remove(&self, process: ProcId) {
+        lock(&self.street).houses.retain(|house| house.process != process);
     }
 
     /// Starts a house again whenever the last one has ended.
     pub(crate) async fn keep_open(self) {
         loop {
             for process in self.faults.crashed().await {
-                if self.remove(process) && lock(&self.street).houses.is_empty() {
-                    let mut dice = self.sim.dice();
-                    let us = if dice.chance(10) { dice.between(30_000_000, 300_000_000) } else { dice.between(50_000, 5_000_000) };
-                    self.sim.sleep_us(us).await;
-                    self.open_house();
-                }
+                self.remove(process);
+                let mut dice = self.sim.dice();
+                let long = dice.chance(10);
+                let us = if long { dice.between(30_000_000, 300_000_000) } else { dice.between(50_000, 5_000_000) };
+                self.sim.sleep_us(us).await;
+                self.open_house();
             }
         }
     }
@@ -156,8 +155,6 @@ impl Outside {
         self.faults.count(Hit::Other("an old owner went on"));
         self.sim.pause(old.process, false);
         self.sim.sleep_us(together_ms * 500).await;
-        if self.remove(old.process) {
-            self.sim.crash(old.process);
-        }
+        self.faults.end(&self.sim, old.process);
     }
 }

@@ -21,11 +21,13 @@ impl Ledger {
         };
         let entry = opened.entry;
         if entry.epoch != self.epoch {
-            let what = format!("entry {} was written under epoch {}, the owner's is {}", entry.seq, entry.epoch, self.epoch);
+            let what =
+                format!("entry {} was written under epoch {}, the owner's is {}", entry.seq, entry.epoch, self.epoch);
             self.violate("P-fence", what);
         }
         if entry.seq != self.model.head_seq + 1 || opened.prev_hash != self.model.head_hash {
-            let what = format!("entry {} takes the place of another, the journal ended at {}", entry.seq, self.model.head_seq);
+            let what =
+                format!("entry {} takes the place of another, the journal ended at {}", entry.seq, self.model.head_seq);
             self.violate("I2-overwritten", what);
         }
         self.model.head_seq = entry.seq;
@@ -79,13 +81,16 @@ impl Ledger {
                 self.move_seats(seats, Slot::Blocked, Slot::Free);
             }
             Fact::HoldPlaced { hold, buyer, expires_at, lines, .. } => {
-                self.placed(*hold, Hold {
-                    buyer: *buyer,
-                    lines: lines.clone(),
-                    expires_ms: expires_at.0,
-                    places: Places::Held,
-                    order: None,
-                });
+                self.placed(
+                    *hold,
+                    Hold {
+                        buyer: *buyer,
+                        lines: lines.clone(),
+                        expires_ms: expires_at.0,
+                        places: Places::Held,
+                        order: None,
+                    },
+                );
             }
             Fact::HoldExtended { hold, expires_at } => {
                 self.must_be_asked(Subject::Extension(*hold));
@@ -131,7 +136,8 @@ impl Ledger {
 
     fn call_off(&mut self) {
         self.enter(Subject::CallOff, Phase::Cancelled);
-        let bare: Vec<HoldId> = self.model.holds.iter().filter(|(_, hold)| hold.order.is_none()).map(|(id, _)| *id).collect();
+        let bare: Vec<HoldId> =
+            self.model.holds.iter().filter(|(_, hold)| hold.order.is_none()).map(|(id, _)| *id).collect();
         for hold in bare {
             if self.model.holds.get(&hold).is_some_and(|hold| hold.places == Places::Held) {
                 self.return_held(hold);
@@ -232,14 +238,17 @@ impl Ledger {
         hold.order = Some(id);
         let total_minor = hold.lines.iter().map(|line| line.price_minor.0).sum();
         self.must(free_to, "I1-place-twice", || format!("{id} pays for {hold_id}, which is gone or another order's"));
-        self.model.orders.insert(id, Order {
-            hold: hold_id,
-            states: vec![OrderState::AwaitingPayment],
-            reason: None,
-            places_until_ms: None,
-            total_minor,
-            refunds: std::collections::BTreeMap::new(),
-        });
+        self.model.orders.insert(
+            id,
+            Order {
+                hold: hold_id,
+                states: vec![OrderState::AwaitingPayment],
+                reason: None,
+                places_until_ms: None,
+                total_minor,
+                refunds: std::collections::BTreeMap::new(),
+            },
+        );
     }
 
     fn lapsed(&mut self, epoch: u64, id: OrderId, places_until_ms: i64) {
@@ -308,12 +317,8 @@ impl Ledger {
     }
 
     fn cancelled(&mut self, id: OrderId, reason: CancelReason) {
-        let causes = [
-            Subject::Cancellation(id),
-            Subject::Confirmation(id),
-            Subject::CaptureFailure(id),
-            Subject::CallOff,
-        ];
+        let causes =
+            [Subject::Cancellation(id), Subject::Confirmation(id), Subject::CaptureFailure(id), Subject::CallOff];
         let asked = causes.iter().any(|cause| self.asks.is_possible(*cause));
         self.must(asked, "I3-unasked", || format!("{id} is cancelled ({reason:?}), which nobody asks for"));
         let seq = self.model.head_seq;

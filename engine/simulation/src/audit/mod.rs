@@ -20,10 +20,10 @@ use usher_engine::event::{AskError, View};
 use usher_engine::jobs::Letter;
 use usher_engine::journal::SealedEntry;
 
-use crate::executor::Sim;
+use crate::executor::{ProcId, Sim, WORLD};
 use crate::lock;
-use asks::Asks;
 pub(crate) use asks::AskId;
+use asks::Asks;
 pub(crate) use model::{Model, Order, Slot};
 use money::Money;
 pub(crate) use rest::Derived;
@@ -61,6 +61,8 @@ pub(crate) struct Ledger {
     /// How far the clock of each epoch's owner was from true time when it started.
     offsets_ms: BTreeMap<u64, i64>,
     epoch: u64,
+    /// The process that took the event over last.
+    owner: ProcId,
     now_us: u64,
     violations: Vec<Violation>,
 }
@@ -75,6 +77,7 @@ impl Audit {
             letters: BTreeMap::new(),
             offsets_ms: BTreeMap::new(),
             epoch: 0,
+            owner: WORLD,
             now_us: 0,
             violations: Vec::new(),
         };
@@ -102,9 +105,10 @@ impl Audit {
     }
 
     /// Somebody may write from now on whose clock was off by so much.
-    pub(crate) fn taken_over(&self, epoch: u64, offset_ms: i64) {
+    pub(crate) fn taken_over(&self, epoch: u64, owner: ProcId, offset_ms: i64) {
         self.with(|ledger| {
             ledger.epoch = ledger.epoch.max(epoch);
+            ledger.owner = owner;
             ledger.offsets_ms.insert(epoch, offset_ms);
         });
     }
@@ -124,8 +128,8 @@ impl Audit {
     }
 
     /// The event answers, and the answer leaves the process.
-    pub(crate) fn answered(&self, ask: AskId, outcome: &Result<Told, AskError>) {
-        self.with(|ledger| ledger.answered(ask, outcome));
+    pub(crate) fn answered(&self, process: ProcId, ask: AskId, outcome: &Result<Told, AskError>) {
+        self.with(|ledger| ledger.answered(process, ask, outcome));
     }
 
     /// Nobody will answer any more.
@@ -180,19 +184,19 @@ impl Ledger {
             }
         }
     }
-
 }
 
 /// What an answer must rest on.
 impl Ledger {
-    fn answered(&mut self, ask: AskId, outcome: &Result<Told, AskError>) {
+    fn answered(&mut self, process: ProcId, ask: AskId, outcome: &Result<Told, AskError>) {
         let Some((asked, contradiction)) = self.asks.answered(ask, outcome.as_ref().err()) else { return };
         if let Some(what) = contradiction {
             self.violate("I2-false-no", what);
         }
         match outcome {
             Ok(told) => self.told(&asked.request, told),
-            Err(AskError::Rejected(Rejection::SeatsTaken { seats })) => {
+            // Who has lost the event without knowing it may say what was true then, and changes nothing.
+            Err(AskError::Rejected(Rejection::SeatsTaken { seats })) if process == self.owner => {
                 let free = seats.iter().find(|seat| {
                     let freed_seq = self.model.freed_seq.get(seat.usize()).copied().unwrap_or(0);
                     self.model.seats.get(seat.usize()) == Some(&Slot::Free) && freed_seq <= asked.head_seq

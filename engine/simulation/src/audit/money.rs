@@ -19,9 +19,9 @@ impl Sent {
     pub(super) fn is_void(&self) -> bool {
         match self.status {
             ProviderRefundStatus::Failed | ProviderRefundStatus::Canceled => true,
-            ProviderRefundStatus::Pending
-            | ProviderRefundStatus::RequiresAction
-            | ProviderRefundStatus::Succeeded => false,
+            ProviderRefundStatus::Pending | ProviderRefundStatus::RequiresAction | ProviderRefundStatus::Succeeded => {
+                false
+            }
         }
     }
 }
@@ -50,7 +50,11 @@ impl Money {
 }
 
 impl Audit {
-    fn with_money(&self, order: OrderId, act: impl FnOnce(&mut Money, Option<OrderState>) -> Option<(&'static str, String)>) {
+    fn with_money(
+        &self,
+        order: OrderId,
+        act: impl FnOnce(&mut Money, Option<OrderState>) -> Option<(&'static str, String)>,
+    ) {
         self.with(|ledger| {
             let state = ledger.model.orders.get(&order).map(super::model::Order::state);
             let found = act(ledger.money.entry(order).or_default(), state);
@@ -117,7 +121,8 @@ impl Audit {
     pub(crate) fn webhook_done(&self, kind: &str, order: OrderId) {
         self.with(|ledger| {
             let state = ledger.model.orders.get(&order).map(super::model::Order::state);
-            let undone = kind == "payment_intent.amount_capturable_updated" && state == Some(OrderState::AwaitingPayment);
+            let undone =
+                kind == "payment_intent.amount_capturable_updated" && state == Some(OrderState::AwaitingPayment);
             if undone {
                 let what = format!("{kind} of {order} is marked as acted on, the order still awaits payment");
                 ledger.violate("P-webhook-done-early", what);
@@ -141,7 +146,8 @@ impl Ledger {
             None => 0,
         };
         if returned_minor > due_minor {
-            let what = format!("{amount_minor} for {refund:?} of {order}: {returned_minor} went back, {due_minor} are due");
+            let what =
+                format!("{amount_minor} for {refund:?} of {order}: {returned_minor} went back, {due_minor} are due");
             self.violate("I4-refunded-twice", what);
         }
     }

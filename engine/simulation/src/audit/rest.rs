@@ -118,9 +118,8 @@ impl Ledger {
                 wrong.push(format!("{id} is shown as {shown:?}, it is {expected:?}"));
             }
         }
-        let count = |state: OrderState| {
-            self.model.orders.values().filter(|order| order.states.contains(&state)).count() as u64
-        };
+        let count =
+            |state: OrderState| self.model.orders.values().filter(|order| order.states.contains(&state)).count() as u64;
         let money = |pick: fn(&Order) -> u64| {
             let paid = self.model.orders.values().filter(|order| order.states.contains(&OrderState::Paid));
             paid.map(pick).sum::<u64>()

@@ -1,199 +1,22 @@
 //! The wiring of the sequencer, as the event's actor does it in production, without actix: a gate, a mailbox, timers,
 //! appends and reloads. It decides nothing; a planted bug is a wrong wire.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use tokio::sync::{Notify, oneshot};
-use usher_core::{Command, Inventory, OrderId, Phase};
-use usher_engine::checkout::{Desk, Looked};
+use tokio::sync::oneshot;
+use usher_core::Inventory;
 use usher_engine::clock::Clock;
 use usher_engine::event::load::{Doubt, LoadError, Loader};
-use usher_engine::event::sequencer::{Input, Output, Request, Sequencer, SnapshotDue, Told};
-use usher_engine::event::{AskError, Decided, Standing, View};
+use usher_engine::event::sequencer::{Input, Output, Sequencer, SnapshotDue};
+use usher_engine::event::{Standing, View};
 use usher_engine::journal::{AppendError, SealedEntry, StoredSnapshot, Tenure, snapshot};
 use usher_engine::orders::Projector;
 
 use super::EVENT;
-use crate::audit::{AskId, Audit};
-use crate::executor::{ProcId, Sim};
-use crate::faults::{Faults, Hit};
-use crate::lock;
+use super::handle::{Handle, Message, Token};
+use crate::faults::Hit;
 use crate::planted::Bug;
 use crate::world::Outside;
-
-/// Asks inside at once: few, so that the gate is seen full.
-const GATE_PERMITS: u32 = 6;
-
-/// What an answer is sent with.
-pub(super) struct Token {
-    reply: Option<oneshot::Sender<Result<Told, AskError>>>,
-    ask: AskId,
-    audit: Audit,
-    permit: Permit,
-}
-
-impl Drop for Token {
-    /// The process ended, or the wiring lost it: nobody will answer.
-    fn drop(&mut self) {
-        if self.reply.is_some() {
-            self.audit.unanswered(self.ask);
-        }
-    }
-}
-
-struct Permit {
-    inside: Arc<Mutex<u32>>,
-    /// A planted bug keeps the place for ever.
-    leaks: bool,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        if !self.leaks {
-            *lock(&self.inside) -= 1;
-        }
-    }
-}
-
-enum Message {
-    Feed(Input<Token>),
-    Tick { timer: u64 },
-    /// Stop in good order and keep a snapshot.
-    Drain(oneshot::Sender<()>),
-    /// Show what is in memory, when nothing waits.
-    Inspect(oneshot::Sender<Option<Inventory>>),
-}
-
-/// The way to the event of a process; clones share it.
-#[derive(Clone)]
-pub(crate) struct Handle {
-    sim: Sim,
-    process: ProcId,
-    audit: Audit,
-    faults: Faults,
-    bug: Option<Bug>,
-    mailbox: Arc<Mutex<VecDeque<Message>>>,
-    mail: Arc<Notify>,
-    inside: Arc<Mutex<u32>>,
-    closed: Arc<Mutex<bool>>,
-    standing: Arc<Mutex<Option<Standing>>>,
-    phase: Arc<Mutex<Option<Phase>>>,
-    phase_changed: Arc<Notify>,
-    retired: Arc<Mutex<bool>>,
-}
-
-impl Handle {
-    pub(super) fn new(outside: &Outside, process: ProcId) -> Self {
-        Self {
-            sim: outside.sim.clone(),
-            process,
-            audit: outside.audit.clone(),
-            faults: outside.faults.clone(),
-            bug: outside.bug,
-            mailbox: Arc::default(),
-            mail: Arc::default(),
-            inside: Arc::default(),
-            closed: Arc::default(),
-            standing: Arc::default(),
-            phase: Arc::default(),
-            phase_changed: Arc::default(),
-            retired: Arc::default(),
-        }
-    }
-
-    fn post(&self, message: Message) {
-        lock(&self.mailbox).push_back(message);
-        self.mail.notify_one();
-    }
-
-    fn enter(&self) -> Result<Permit, AskError> {
-        if *lock(&self.closed) {
-            return Err(AskError::NotApplied);
-        }
-        let mut inside = lock(&self.inside);
-        if *inside >= GATE_PERMITS {
-            self.faults.count(Hit::Other("the gate was full"));
-            return Err(AskError::Busy { retry_after_ms: 20 });
-        }
-        *inside += 1;
-        Ok(Permit { inside: Arc::clone(&self.inside), leaks: false })
-    }
-
-    async fn send(&self, request: Request) -> Result<Told, AskError> {
-        let permit = self.enter()?;
-        let ask = self.audit.asked(&request);
-        let (reply, told) = oneshot::channel();
-        let token = Token { reply: Some(reply), ask, audit: self.audit.clone(), permit };
-        self.post(Message::Feed(Input::Arrived { token, request }));
-        told.await.unwrap_or(Err(AskError::OutcomeUnknown))
-    }
-
-    pub(crate) async fn ask(&self, command: Command) -> Result<Decided, AskError> {
-        match self.send(Request::Command(command)).await? {
-            Told::Decided(decided) => Ok(decided),
-            Told::Hold(_) | Told::Order(_) => Err(AskError::OutcomeUnknown),
-        }
-    }
-
-    pub(crate) async fn look_order(&self, order: OrderId) -> Result<Looked, AskError> {
-        match self.send(Request::LookOrder(order)).await? {
-            Told::Order(looked) => {
-                Ok(Looked { order: looked.found, event_cancelled: looked.phase == Phase::Cancelled })
-            }
-            Told::Decided(_) | Told::Hold(_) => Err(AskError::OutcomeUnknown),
-        }
-    }
-
-    pub(super) fn desk(&self) -> Desk {
-        let (look, ask) = (self.clone(), self.clone());
-        Desk {
-            look: Arc::new(move |_, order| {
-                let handle = look.clone();
-                Box::pin(async move { handle.look_order(order).await })
-            }),
-            ask: Arc::new(move |_, command| {
-                let handle = ask.clone();
-                Box::pin(async move { handle.ask(command).await })
-            }),
-        }
-    }
-
-    /// From here on it steps down at the first refusal instead of taking the event back.
-    pub(crate) fn retire(&self) {
-        *lock(&self.retired) = true;
-    }
-
-    /// Finishes what was taken and keeps a snapshot.
-    pub(crate) async fn drain(&self) {
-        *lock(&self.closed) = true;
-        let (done, drained) = oneshot::channel();
-        self.post(Message::Drain(done));
-        // A crash on the way ends the wait as well.
-        let _ = drained.await;
-    }
-
-    /// The state in memory; `None` when the event does not run or something waits.
-    pub(crate) async fn inspect(&self) -> Option<Inventory> {
-        let (show, shown) = oneshot::channel();
-        self.post(Message::Inspect(show));
-        shown.await.ok().flatten()
-    }
-
-    /// Waits until the committed phase is another one.
-    pub(super) async fn phase_changed(&self) -> Phase {
-        loop {
-            self.phase_changed.notified().await;
-            if let Some(phase) = *lock(&self.phase) {
-                return phase;
-            }
-        }
-    }
-
-    pub(crate) fn standing(&self) -> Option<Standing> {
-        lock(&self.standing).clone()
-    }
-}
 
 struct Reload {
     after_ms: u64,
@@ -217,13 +40,7 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    pub(super) fn start(
-        outside: &Outside,
-        handle: Handle,
-        clock: Clock,
-        loader: Loader,
-        projector: Projector,
-    ) {
+    pub(super) fn start(outside: &Outside, handle: Handle, clock: Clock, loader: Loader, projector: Projector) {
         let actor = Self {
             handle,
             sequencer: Sequencer::new(EVENT, crate::planted::rules(outside.bug)),
@@ -258,7 +75,7 @@ impl Actor {
                 }
                 continue;
             }
-            let message = lock(&self.handle.mailbox).pop_front();
+            let message = self.handle.next_message();
             match message {
                 Some(Message::Feed(input)) => self.feed(input),
                 Some(Message::Tick { timer }) if timer == self.timer => self.feed(Input::Tick),
@@ -304,7 +121,7 @@ impl Actor {
                 self.append(sealed);
             }
             Output::Reply { mut token, outcome } => {
-                self.handle.audit.answered(token.ask, &outcome);
+                self.handle.audit.answered(self.handle.process, token.ask, &outcome);
                 if self.handle.bug == Some(Bug::LeakPermit) && outcome.is_err() {
                     token.permit.leaks = true;
                 }
@@ -321,7 +138,7 @@ impl Actor {
             Output::Reload { reason, after_ms, doubt, resume } => {
                 self.handle.sim.trace(|| format!("P{} reloads: {reason}", self.handle.process));
                 self.handle.faults.count(Hit::Other(reload_name(reason.code())));
-                if *lock(&self.handle.retired) {
+                if self.handle.is_retired() {
                     self.handle.faults.count(Hit::Other("an old owner stepped down"));
                     return self.handle.faults.end(&self.handle.sim, self.handle.process);
                 }
@@ -338,7 +155,7 @@ impl Actor {
                         self.handle.audit.violate("I6-down", why.clone());
                     }
                 }
-                *lock(&self.handle.standing) = Some(standing);
+                self.handle.set_standing(standing);
             }
             Output::Quarantined { quarantined_count } => {
                 if quarantined_count > 0 {
@@ -370,9 +187,7 @@ impl Actor {
             view.counts.held_count -= 1;
         }
         self.handle.audit.published(&view);
-        if lock(&self.handle.phase).replace(view.phase) != Some(view.phase) {
-            self.handle.phase_changed.notify_one();
-        }
+        self.handle.set_phase(view.phase);
         self.last_view = Some(view);
         self.projector.committed(EVENT, seq);
     }

@@ -1,7 +1,10 @@
 //! What runs in the background of a process. Each loop does what the house's own does, but waits for a change or for
 //! the time at which something is due instead of polling: a simulated world rests when nobody has anything to do.
 
-use usher_core::UnixMillis;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use usher_core::{Phase, UnixMillis};
 use usher_engine::catalogue::Store as _;
 use usher_engine::clock::Clock;
 use usher_engine::jobs::Workers;
@@ -52,14 +55,20 @@ async fn project(sim: Sim, projector: Projector) {
 }
 
 async fn pay(house: House, clock: Clock) {
+    let ended = Arc::new(Notify::new());
     loop {
         while let Some(turn) = house.runner.next_turn() {
-            house.sim.spawn(house.process + 1, 0x7042, turn);
+            let ended = Arc::clone(&ended);
+            house.sim.spawn(house.process + 1, 0x7042, async move {
+                turn.await;
+                ended.notify_one();
+            });
         }
         let due = house.runner.next_turn_at();
         tokio::select! {
             biased;
             () = house.runner.rung() => {}
+            () = ended.notified() => {}
             () = until(&house.sim, &clock, due) => {}
         }
     }
@@ -129,6 +138,10 @@ async fn wake_running(house: House) {
         let phase = house.handle.phase_changed().await;
         let state = super::counter::state_of(phase);
         while house.stores.set_state(EVENT, state).await.is_err() {
+            house.sim.sleep_us(PAUSE_US).await;
+        }
+        // The request that called it off may have ended before it came to this.
+        while phase == Phase::Cancelled && house.runner.call_off(EVENT).await.is_err() {
             house.sim.sleep_us(PAUSE_US).await;
         }
     }

@@ -6,6 +6,7 @@
 mod counter;
 mod event;
 mod followers;
+mod handle;
 mod office;
 
 use std::sync::Arc;
@@ -25,12 +26,12 @@ use usher_engine::payments::{InboxParts, InboxProcessor, Intake, IntakeSettings,
 
 use crate::executor::{ProcId, Sim};
 use crate::faults::{Faults, Line};
-use crate::planted::Bug;
 use crate::rows::SimJournal;
 use crate::stores::Stores;
 use crate::stripe::SimGateway;
 use crate::world::Outside;
-use event::{Actor, Handle};
+use event::Actor;
+pub(crate) use handle::Handle;
 
 pub(crate) use counter::{Failed, currency};
 
@@ -114,11 +115,8 @@ impl House {
             clock: clock.clone(),
             bell,
         });
-        let reconciler = Reconciler::new(ReconcilerParts {
-            runner: house.runner.clone(),
-            journal,
-            catalogue: Arc::new(stores),
-        });
+        let reconciler =
+            Reconciler::new(ReconcilerParts { runner: house.runner.clone(), journal, catalogue: Arc::new(stores) });
         house.follow(clock, projector, inbox, reconciler, workers);
         house
     }

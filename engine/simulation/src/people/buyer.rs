@@ -1,6 +1,6 @@
 //! One buyer's way from a wish to a ticket, or to any of the ways it ends before.
 
-use usher_core::{BuyerId, HoldId, HoldView, OrderId, OrderState, PlaceHold};
+use usher_core::{AreaIdx, Ask, BuyerId, HoldId, HoldView, OrderId, OrderState, PlaceHold};
 
 use super::Client;
 use crate::dice::Dice;
@@ -12,7 +12,7 @@ use crate::world::Outside;
 /// How often a buyer looks at an order that is being paid.
 const LOOKS_MAX: u32 = 8;
 
-pub(crate) fn buyer_id(buyer: u64) -> BuyerId {
+fn buyer_id(buyer: u64) -> BuyerId {
     BuyerId(0xb000 + u128::from(buyer))
 }
 
@@ -86,6 +86,17 @@ async fn place(client: &mut Client, index: u64, journey: &Journey) -> Option<Hol
         client.outside.audit.violate("I2-two-answers", what);
     }
     one.or(other).ok()
+}
+
+/// Asks for a place soon after the faults have ended: a *no* is an answer, silence is none.
+pub(crate) async fn probe(outside: Outside, index: u64) {
+    let dice = Dice::of(&[outside.seed, 0xb07e2, index]);
+    let mut client = Client { outside, dice, tries: 20, hangs_up: false };
+    let asks = vec![Ask::Ga { area: AreaIdx(0), quantity: 1 }];
+    let place = PlaceHold { hold: hold_id(index), buyer: buyer_id(index), asks, seed: 0 };
+    if client.insist(|house| house.place_hold(place.clone())).await == Err(None) {
+        client.outside.audit.violate("I6-no-answer", "faults ended five minutes ago, nobody answers".to_owned());
+    }
 }
 
 async fn settle(client: &mut Client, order: OrderId, buyer: BuyerId, intent: Option<String>, pay: Pay) {

@@ -5,7 +5,7 @@ mod buyer;
 mod organizer;
 mod postman;
 
-pub(crate) use buyer::{buy, buyer_id, order_id};
+pub(crate) use buyer::{buy, order_id, probe};
 pub(crate) use organizer::{open_sale, organize, reopen, sells};
 pub(crate) use postman::{Fates, deliver};
 

@@ -31,17 +31,14 @@ impl Inbox for Stores {
     }
 
     async fn done(&self, id: &str) -> Result<(), StoreError> {
-        let kind = self
-            .write(Op::FinishWebhook, |tables| {
-                let webhook = tables.webhooks.get_mut(id);
-                Ok(webhook.map(|webhook| {
-                    webhook.state = WebhookState::Done;
-                    self.mark_done(id);
-                }))
-            })
-            .await?;
-        drop(kind);
-        Ok(())
+        self.write(Op::FinishWebhook, |tables| {
+            if let Some(webhook) = tables.webhooks.get_mut(id) {
+                webhook.state = WebhookState::Done;
+                self.mark_done(id);
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn failed(&self, id: &str, error: &str, run_at: Option<UnixMillis>) -> Result<(), StoreError> {
@@ -103,7 +100,8 @@ impl Stores {
 }
 
 fn pending(tables: &Tables, now: UnixMillis, rows_max: u32) -> Vec<WebhookRecord> {
-    let due = tables.webhooks.values().filter(|webhook| webhook.state == WebhookState::Pending && webhook.run_at <= now);
+    let due =
+        tables.webhooks.values().filter(|webhook| webhook.state == WebhookState::Pending && webhook.run_at <= now);
     let mut due: Vec<WebhookRecord> = due.cloned().collect();
     due.sort_by(|one, other| (one.run_at, &one.id).cmp(&(other.run_at, &other.id)));
     due.truncate(usize::try_from(rows_max).unwrap_or(usize::MAX));

@@ -99,9 +99,10 @@ fn enqueue(tables: &mut Tables, jobs: Vec<Job>) -> Result<(), StoreError> {
 }
 
 fn claim(tables: &mut Tables, now: UnixMillis, leased_until: UnixMillis, jobs_max: u32) -> Vec<Job> {
-    let open = tables.jobs.iter().filter(|(_, (job, due))| {
-        matches!(job.state, JobState::Ready | JobState::Running) && *due <= now
-    });
+    let open = tables
+        .jobs
+        .iter()
+        .filter(|(_, (job, due))| matches!(job.state, JobState::Ready | JobState::Running) && *due <= now);
     let mut due: Vec<(UnixMillis, String)> = open.map(|(id, (_, due))| (*due, id.clone())).collect();
     due.sort();
     due.truncate(usize::try_from(jobs_max).unwrap_or(usize::MAX));

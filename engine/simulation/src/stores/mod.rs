@@ -80,6 +80,22 @@ impl Durable {
         paid.into_iter().map(|order| (order.order, order.lines.len())).collect()
     }
 
+    /// What an operator does who finds dead jobs and webhooks; how many there were.
+    pub(crate) fn replay_dead(&self, now: UnixMillis) -> usize {
+        let mut tables = self.tables();
+        let mut replayed_count = 0;
+        for (job, due) in tables.jobs.values_mut().filter(|(job, _)| job.state == JobState::Dead) {
+            (job.state, job.failures_count, job.run_at, *due) = (JobState::Ready, 0, now, now);
+            replayed_count += 1;
+        }
+        for webhook in tables.webhooks.values_mut().filter(|webhook| webhook.state == WebhookState::Dead) {
+            (webhook.state, webhook.failures_count, webhook.run_at) = (WebhookState::Pending, 0, now);
+            replayed_count += 1;
+        }
+        self.changed.notify_waiters();
+        replayed_count
+    }
+
     /// Everything derived, for the auditor.
     pub(crate) fn derived(&self) -> Derived {
         let tables = self.tables();
@@ -88,7 +104,9 @@ impl Durable {
         Derived {
             orders: tables.orders.values().cloned().collect(),
             sales: tables.sales.clone(),
-            jobs_left: left.map(|(job, _)| format!("job {} is {:?}: {:?}", job.id, job.state, job.last_error)).collect(),
+            jobs_left: left
+                .map(|(job, _)| format!("job {} is {:?}: {:?}", job.id, job.state, job.last_error))
+                .collect(),
             webhooks_left: webhooks
                 .map(|webhook| format!("webhook {} is {:?}: {:?}", webhook.id, webhook.state, webhook.last_error))
                 .collect(),
@@ -117,11 +135,7 @@ impl Stores {
         Ok(found)
     }
 
-    async fn write<T>(
-        &self,
-        op: Op,
-        act: impl FnOnce(&mut Tables) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    async fn write<T>(&self, op: Op, act: impl FnOnce(&mut Tables) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let trouble = self.line.out(op).await;
         let outcome = match trouble {
             None | Some(Trouble::Slow | Trouble::Stolen) => self.change(act),

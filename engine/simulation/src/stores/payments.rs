@@ -23,10 +23,8 @@ impl Payments for Stores {
     }
 
     async fn payment_by_intent(&self, intent: &str) -> Result<Option<PaymentRecord>, StoreError> {
-        self.read(Op::ReadPayments, |tables| {
-            tables.payments.values().find(|payment| payment.intent == intent).cloned()
-        })
-        .await
+        self.read(Op::ReadPayments, |tables| tables.payments.values().find(|payment| payment.intent == intent).cloned())
+            .await
     }
 
     async fn checked(&self, order: OrderId, at: UnixMillis, settled: bool) -> Result<(), StoreError> {

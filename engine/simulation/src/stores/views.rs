@@ -19,7 +19,8 @@ impl Views for Stores {
     }
 
     async fn holds(&self, _event: EventId, holds: &[HoldId]) -> Result<Vec<HeldRecord>, StoreError> {
-        self.read(Op::ReadViews, |tables| holds.iter().filter_map(|hold| tables.holds.get(hold).cloned()).collect()).await
+        self.read(Op::ReadViews, |tables| holds.iter().filter_map(|hold| tables.holds.get(hold).cloned()).collect())
+            .await
     }
 
     async fn orders(&self, orders: &[OrderId]) -> Result<Vec<OrderRecord>, StoreError> {

@@ -142,12 +142,7 @@ impl Stripe {
     }
 
     /// Moves an intent that a buyer or time acts on; `false` when it is past that.
-    fn move_on(
-        &self,
-        intent: &str,
-        from: &[IntentStatus],
-        act: impl FnOnce(&mut SimIntent) -> &'static str,
-    ) -> bool {
+    fn move_on(&self, intent: &str, from: &[IntentStatus], act: impl FnOnce(&mut SimIntent) -> &'static str) -> bool {
         let mut state = lock(&self.state);
         let Some(known) = state.intents.get_mut(intent).filter(|known| from.contains(&known.intent.status)) else {
             return false;
