@@ -170,7 +170,8 @@ impl Loader {
         replayed.map(|replayed| replayed.inventory).ok_or_else(broken)
     }
 
-    /// Replays up to the head; `None` when the history does not follow from `start`.
+    /// Replays up to the head; `None` when the history does not follow from `start`. A history that goes on past the
+    /// head is another owner's by now, which is no damage.
     async fn replay(
         &self,
         event: EventId,
@@ -195,6 +196,9 @@ impl Loader {
             }
             let inventory = self.heavy.run(move || evolved(at.inventory, &page)).await?;
             at = Replayed { inventory, seq, hash };
+        }
+        if at.seq > tenure.head_seq {
+            return Err(LoadError::Unavailable("another owner has taken the event over meanwhile".to_owned()));
         }
         Ok((at.seq == tenure.head_seq && at.hash == tenure.head_hash).then_some(at))
     }

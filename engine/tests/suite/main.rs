@@ -12,6 +12,7 @@ mod jobs_conformance;
 mod journal_conformance;
 mod journal_damage;
 mod journal_samples;
+mod load_overtaken;
 mod orders_conformance;
 mod payment_process;
 mod payments_conformance;
