@@ -15,6 +15,8 @@ use crate::dice::{Dice, mixed};
 
 /// How long one append tries.
 const DEADLINE_MS: u64 = 2_000;
+/// One append of so many meets a cluster that answers nobody for some seconds.
+const OUTAGE_EVERY: u64 = 1_000;
 /// Late writes on their way at once.
 const LATE_MAX: usize = 8;
 
@@ -98,6 +100,8 @@ struct Run {
     made_count: u64,
     /// Who has the lease.
     active: usize,
+    /// Until when the cluster answers nobody.
+    away_until_ms: i64,
 }
 
 /// Runs appends by two owners of which one takes over now and then; the other goes on not knowing it.
@@ -113,6 +117,7 @@ pub fn contend(seed: u64, appends: u64, take_overs: u64, percent_uncertain: u64)
         figures: ClusterFigures::default(),
         made_count: 0,
         active: 0,
+        away_until_ms: 0,
     };
     let every = (appends / take_overs.max(1)).max(1);
     run.take_over(0);
@@ -135,6 +140,7 @@ pub fn contend(seed: u64, appends: u64, take_overs: u64, percent_uncertain: u64)
 impl Run {
     fn take_over(&mut self, who: usize) {
         self.figures.take_overs_count += 1;
+        self.now_ms = self.now_ms.max(self.away_until_ms);
         self.tick();
         self.cluster.epoch += 1;
         let head_seq = self.cluster.rows.last_key_value().map_or(0, |(seq, _)| *seq);
@@ -151,6 +157,9 @@ impl Run {
     fn append(&mut self, who: usize) {
         self.figures.appends_count += 1;
         self.made_count += 1;
+        if self.dice.below(OUTAGE_EVERY) == 0 {
+            self.away_until_ms = self.now_ms + i64::try_from(self.dice.between(500, 8_000)).unwrap_or(500);
+        }
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&mixed(self.made_count).to_be_bytes());
         hash[8..16].copy_from_slice(&self.made_count.to_be_bytes());
@@ -198,7 +207,7 @@ impl Run {
 
     fn send(&mut self, batch: Batch) -> Sent {
         let lost = || Sent::Uncertain("no answer".to_owned());
-        if !self.dice.chance(self.percent_uncertain) {
+        if !self.is_away() && !self.dice.chance(self.percent_uncertain) {
             let mine = self.cluster.rows.get(&batch.seq) == Some(&batch);
             self.figures.refused_for_mine_count += u64::from(mine);
             return if self.cluster.apply(batch) { Sent::Applied } else { Sent::Refused };
@@ -220,8 +229,13 @@ impl Run {
         lost()
     }
 
+    fn is_away(&self) -> bool {
+        self.now_ms < self.away_until_ms
+    }
+
     fn look(&mut self, seq: u64) -> Found {
-        if self.dice.chance(self.percent_uncertain * 2) {
+        if self.is_away() || self.dice.chance(self.percent_uncertain * 2) {
+            self.now_ms += 200;
             self.figures.reads_failed_count += 1;
             return Found::Uncertain("the read failed".to_owned());
         }

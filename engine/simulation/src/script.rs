@@ -104,7 +104,7 @@ pub(crate) fn of_seed(seed: u64) -> Vec<Item> {
     happenings.extend((0..steps_count).map(|_| Happening::Organizer(step(&mut dice))));
     let faults_count = dice.below(5 * trouble + 1);
     happenings.extend((0..faults_count).map(|_| fault(&mut dice)));
-    let crashes_count = dice.below(trouble + 1);
+    let crashes_count = dice.below(2 * trouble + 1);
     happenings.extend((0..crashes_count).map(|_| end(&mut dice)));
     let others_count = dice.below(2 * trouble + 1);
     happenings.extend((0..others_count).map(|_| mishap(&mut dice)));

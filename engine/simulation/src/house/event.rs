@@ -65,6 +65,9 @@ impl Actor {
                 match input {
                     // Nobody could open the event: who asks tries again.
                     Input::LoadFailed(LoadError::Unavailable(_)) if first => {
+                        if self.handle.is_retired() {
+                            return self.step_down();
+                        }
                         self.handle.sim.sleep_us(100_000).await;
                         self.reload = Some(Reload { after_ms: 0, doubt: None, resume: None });
                     }
@@ -96,6 +99,12 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// Its lease is over: it must not take the event back.
+    fn step_down(&self) {
+        self.handle.faults.count(Hit::Other("an old owner stepped down"));
+        self.handle.faults.end(&self.handle.sim, self.handle.process);
     }
 
     fn feed(&mut self, input: Input<Token>) {
@@ -139,8 +148,7 @@ impl Actor {
                 self.handle.sim.trace(|| format!("P{} reloads: {reason}", self.handle.process));
                 self.handle.faults.count(Hit::Other(reload_name(reason.code())));
                 if self.handle.is_retired() {
-                    self.handle.faults.count(Hit::Other("an old owner stepped down"));
-                    return self.handle.faults.end(&self.handle.sim, self.handle.process);
+                    return self.step_down();
                 }
                 // Timers of the stopped run are dropped with it.
                 self.timer += 1;
