@@ -103,6 +103,7 @@ fn dependencies_point_from_the_api_to_the_core_and_never_back() {
     };
     assert_eq!(depends("engine/core"), Vec::<String>::new());
     assert_eq!(depends("engine"), ["usher-core"]);
+    assert_eq!(depends("engine/simulation"), ["usher-core", "usher-engine"]);
     assert_eq!(depends("loadtest"), Vec::<String>::new(), "the load tester speaks HTTP only");
 }
 

@@ -80,24 +80,18 @@ impl Ledger {
                 self.must_be_asked(Subject::Unblock);
                 self.move_seats(seats, Slot::Blocked, Slot::Free);
             }
-            Fact::HoldPlaced { hold, buyer, expires_at, lines, .. } => {
-                self.placed(
-                    *hold,
-                    Hold {
-                        buyer: *buyer,
-                        lines: lines.clone(),
-                        expires_ms: expires_at.0,
-                        places: Places::Held,
-                        order: None,
-                    },
-                );
+            Fact::HoldPlaced { hold, buyer, placed_at, expires_at, lines, .. } => {
+                let placed = Hold {
+                    buyer: *buyer,
+                    lines: lines.clone(),
+                    placed_ms: placed_at.0,
+                    expires_ms: expires_at.0,
+                    places: Places::Held,
+                    order: None,
+                };
+                self.placed(*hold, placed);
             }
-            Fact::HoldExtended { hold, expires_at } => {
-                self.must_be_asked(Subject::Extension(*hold));
-                if let Some(hold) = self.model.holds.get_mut(hold) {
-                    hold.expires_ms = expires_at.0;
-                }
-            }
+            Fact::HoldExtended { hold, expires_at } => self.extended(*hold, expires_at.0),
             Fact::HoldReleased { hold } => {
                 self.must_be_asked(Subject::Release(*hold));
                 self.return_held(*hold);
@@ -167,6 +161,9 @@ impl Ledger {
         self.must(as_asked, "I3-not-as-asked", || format!("{id} gets {:?}", hold.lines));
         let unpriced = hold.lines.iter().find(|line| self.model.price(line.place) != Some(line.price_minor)).copied();
         self.must(unpriced.is_none(), "I4-price", || format!("{id} pays {unpriced:?}"));
+        let lasts_ms = hold.expires_ms.saturating_sub(hold.placed_ms);
+        let as_limited = u64::try_from(lasts_ms) == Ok(self.model.limits.hold_ms);
+        self.must(as_limited, "I5-hold-cap", || format!("{id} lasts {lasts_ms} ms"));
         let wrong = self.model.take(id, &hold.lines, false);
         self.all_wrong("I1-place-twice", wrong);
         let buyer = hold.buyer;
@@ -174,6 +171,19 @@ impl Ledger {
         self.must(!twice, "I1-place-twice", || format!("{id} is placed twice"));
         let (places, places_max) = (self.model.places_of(buyer), usize::from(self.model.limits.places_per_buyer_max));
         self.must(places <= places_max, "I5-buyer-limit", || format!("{buyer} has {places} places"));
+        let (holds, holds_max) = (self.model.holds_of(buyer), usize::from(self.model.limits.holds_per_buyer_max));
+        self.must(holds <= holds_max, "I5-buyer-limit", || format!("{buyer} has {holds} holds"));
+    }
+
+    fn extended(&mut self, id: HoldId, expires_ms: i64) {
+        self.must_be_asked(Subject::Extension(id));
+        let cap_ms = self.model.limits.hold_total_max_ms;
+        let Some(hold) = self.model.holds.get_mut(&id) else {
+            return self.violate("I3-unasked", format!("{id} is extended and never was"));
+        };
+        let within = expires_ms > hold.expires_ms && expires_ms <= hold.placed_ms.saturating_add_unsigned(cap_ms);
+        let was = std::mem::replace(&mut hold.expires_ms, expires_ms);
+        self.must(within, "I5-hold-cap", || format!("{id} ended at {was}, it now ends at {expires_ms}"));
     }
 
     fn is_as_asked(&self, asked: &PlaceHold, hold: &Hold) -> bool {

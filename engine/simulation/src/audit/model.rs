@@ -31,6 +31,7 @@ pub(crate) enum Places {
 pub(crate) struct Hold {
     pub(crate) buyer: BuyerId,
     pub(crate) lines: Vec<HoldLine>,
+    pub(crate) placed_ms: i64,
     pub(crate) expires_ms: i64,
     pub(crate) places: Places,
     pub(crate) order: Option<OrderId>,
@@ -191,6 +192,11 @@ impl Model {
             hold.lines.len() - order.map_or(0, |order| order.refunded_lines().len())
         })
         .sum()
+    }
+
+    /// Holds of a buyer whose places are held.
+    pub(super) fn holds_of(&self, buyer: BuyerId) -> usize {
+        self.holds.values().filter(|hold| hold.buyer == buyer && hold.places == Places::Held).count()
     }
 
     fn status(&self, seat: usize) -> SeatStatus {

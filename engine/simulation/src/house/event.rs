@@ -62,19 +62,17 @@ impl Actor {
         loop {
             if let Some(reload) = self.reload.take() {
                 let input = self.load(reload).await;
-                match input {
+                let unavailable = matches!(input, Input::LoadFailed(LoadError::Unavailable(_)));
+                if first && unavailable && self.handle.is_retired() {
+                    return self.step_down();
+                }
+                if first && unavailable {
                     // Nobody could open the event: who asks tries again.
-                    Input::LoadFailed(LoadError::Unavailable(_)) if first => {
-                        if self.handle.is_retired() {
-                            return self.step_down();
-                        }
-                        self.handle.sim.sleep_us(100_000).await;
-                        self.reload = Some(Reload { after_ms: 0, doubt: None, resume: None });
-                    }
-                    input => {
-                        first = false;
-                        self.feed(input);
-                    }
+                    self.handle.sim.sleep_us(100_000).await;
+                    self.reload = Some(Reload { after_ms: 0, doubt: None, resume: None });
+                } else {
+                    first = false;
+                    self.feed(input);
                 }
                 continue;
             }
