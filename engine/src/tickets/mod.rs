@@ -16,4 +16,4 @@ pub mod store;
 pub mod text;
 
 pub use sign::{EventTag, PublicKeys, SigningKeys, TicketClaims, VerifyError, verify};
-pub use store::TicketFiles;
+pub use store::{Download, LookError, TicketFiles};

@@ -22,3 +22,5 @@ mod sqlite_journal;
 mod sqlite_stores;
 mod sqlite_stress;
 mod support;
+mod ticket_bucket;
+mod ticket_files_conformance;

@@ -9,12 +9,17 @@ use bytes::Bytes;
 use usher_core::TicketId;
 
 use super::{blocking, failed, open_folder, put_new, read};
+use crate::health::Health;
 use crate::store::StoreError;
-use crate::tickets::TicketFiles;
+use crate::tickets::store::TICKET_STORE;
+use crate::tickets::{Download, LookError, TicketFiles};
 
 /// The folder of tickets.
 #[derive(Debug, Clone)]
-pub struct TicketFolder(PathBuf);
+pub struct TicketFolder {
+    folder: PathBuf,
+    health: Health,
+}
 
 impl TicketFolder {
     /// The folder, created when it is not there. Touches the disk once for each of its 256 parts.
@@ -27,11 +32,11 @@ impl TicketFolder {
         }
         // The parts must outlive a power cut before the first file in them is called durable.
         std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(folder, error))?;
-        Ok(Self(folder.to_owned()))
+        Ok(Self { folder: folder.to_owned(), health: Health::of(TICKET_STORE) })
     }
 
     fn place(&self, ticket: TicketId, version: u8) -> (PathBuf, String) {
-        (self.0.join(format!("{:02x}", ticket.0 & 0xff)), format!("{ticket}-{version}.pdf"))
+        (self.folder.join(format!("{:02x}", ticket.0 & 0xff)), format!("{ticket}-{version}.pdf"))
     }
 }
 
@@ -52,32 +57,30 @@ impl TicketFiles for TicketFolder {
         let path = folder.join(name);
         blocking(move || path.try_exists().map_err(|error| failed(&path, error))).await
     }
+
+    async fn download(&self, ticket: TicketId, version: u8) -> Result<Option<Download>, StoreError> {
+        Ok(self.get(ticket, version).await?.map(Download::Pdf))
+    }
+
+    async fn look(&self) -> Result<(), LookError> {
+        let folder = self.folder.clone();
+        let looked = blocking(move || std::fs::read_dir(&folder).map(drop).map_err(|error| failed(&folder, error)));
+        let looked = looked.await.map_err(|error| LookError::Silent(error.to_string()));
+        match &looked {
+            Ok(()) => self.health.went_well(),
+            Err(error) => self.health.look_failed(&error.to_string()),
+        }
+        looked
+    }
+
+    fn health(&self) -> &Health {
+        &self.health
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What any store of ticket files does.
-    async fn ticket_files_suite(files: &dyn TicketFiles) {
-        let (one, two) = (TicketId(0x1f), TicketId(u128::MAX));
-        assert_eq!(files.get(one, 1).await.unwrap(), None);
-        assert!(!files.exists(one, 1).await.unwrap());
-        assert!(files.put(one, 1, Bytes::from_static(b"first")).await.unwrap());
-        assert!(!files.put(one, 1, Bytes::from_static(b"second")).await.unwrap());
-        assert!(files.put(one, 2, Bytes::from_static(b"later version")).await.unwrap());
-        assert!(files.put(two, 1, Bytes::from_static(b"other")).await.unwrap());
-        assert_eq!(files.get(one, 1).await.unwrap().unwrap(), "first");
-        assert_eq!(files.get(one, 2).await.unwrap().unwrap(), "later version");
-        assert_eq!(files.get(two, 1).await.unwrap().unwrap(), "other");
-        assert!(files.exists(one, 1).await.unwrap() && !files.exists(two, 2).await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn a_folder_keeps_the_first_file_of_each_ticket_and_version() {
-        let folder = tempfile::tempdir().unwrap();
-        ticket_files_suite(&TicketFolder::open(&folder.path().join("tickets")).unwrap()).await;
-    }
 
     #[tokio::test]
     async fn a_reopened_folder_still_has_its_tickets() {
