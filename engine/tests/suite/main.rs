@@ -24,3 +24,4 @@ mod sqlite_stress;
 mod support;
 mod ticket_bucket;
 mod ticket_files_conformance;
+mod webhook_samples;
