@@ -39,8 +39,18 @@ pub struct WorkersConfig {
     pub poll: Duration,
     /// Failed tries after which a job that panics is put aside.
     pub panics_max: u32,
-    /// Failed tries after which a job that the world fails is put aside: with the longest pause of ten minutes, a day.
-    pub failures_max: u32,
+    /// The longest pause between two tries.
+    pub back_off_max: Duration,
+}
+
+impl WorkersConfig {
+    /// Failed tries after which a job that the world fails is put aside: about a day of them.
+    fn failures_max(&self) -> u32 {
+        let longest_s = self.back_off_max.as_secs().max(1);
+        let pauses_count = u32::try_from(GIVE_UP_AFTER.as_secs() / longest_s).unwrap_or(u32::MAX);
+        // As many more as the pause takes to double up to the longest.
+        pauses_count.saturating_add(longest_s.ilog2() + 1)
+    }
 }
 
 impl Default for WorkersConfig {
@@ -50,20 +60,20 @@ impl Default for WorkersConfig {
             lease: Duration::from_secs(60),
             poll: Duration::from_millis(500),
             panics_max: 5,
-            failures_max: 150,
+            back_off_max: Duration::from_secs(600),
         }
     }
 }
 
-/// The longest pause between two tries.
-const BACK_OFF_MAX: Duration = Duration::from_secs(600);
+/// How long the world may fail a job.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3_600);
 /// The pause after the first failure; it doubles.
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 
 /// The pause before the next try after so many failures.
 #[must_use]
-pub(super) fn back_off(failures_count: u32) -> Duration {
-    BACK_OFF_MIN.saturating_mul(1 << failures_count.saturating_sub(1).min(16)).min(BACK_OFF_MAX)
+fn back_off(failures_count: u32, longest: Duration) -> Duration {
+    BACK_OFF_MIN.saturating_mul(1 << failures_count.saturating_sub(1).min(16)).min(longest)
 }
 
 /// The workers of one process; clones share them.
@@ -203,14 +213,15 @@ impl Workers {
         let failures_count = job.failures_count + 1;
         let (message, failures_max) = match failure {
             Failure::Told(JobError::Permanent(message)) => (message, 0),
-            Failure::Told(JobError::Passing(message)) => (message, self.config.failures_max),
+            Failure::Told(JobError::Passing(message)) => (message, self.config.failures_max()),
             Failure::Vanished => (format!("{LEASE_ENDED} {} times", job.failures_count), 0),
             Failure::Panicked => ("the worker panicked; its log has the place".to_owned(), self.config.panics_max),
         };
         if failures_count >= failures_max {
             return (message, Retry::Dead);
         }
-        let pause_ms = u64::try_from(back_off(failures_count).as_millis()).unwrap_or(u64::MAX);
+        let pause_ms =
+            u64::try_from(back_off(failures_count, self.config.back_off_max).as_millis()).unwrap_or(u64::MAX);
         (message, Retry::At(self.clock.now().plus_ms(pause_ms)))
     }
 
@@ -220,6 +231,21 @@ impl Workers {
         for (state, count) in by_state {
             #[expect(clippy::cast_precision_loss, reason = "a gauge; exact below 2^52 jobs")]
             metrics::gauge!(names::JOBS, "state" => state).set(count as f64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_world_may_fail_a_job_for_about_a_day_whatever_the_longest_pause() {
+        for longest in [1, 10, 600, 3_600].map(Duration::from_secs) {
+            let config = WorkersConfig { back_off_max: longest, ..WorkersConfig::default() };
+            let tried_for: Duration = (1..config.failures_max()).map(|failures| back_off(failures, longest)).sum();
+            let hours = tried_for.as_secs_f64() / 3_600.0;
+            assert!((23.0..30.0).contains(&hours), "{longest:?}: {hours} hours");
         }
     }
 }
