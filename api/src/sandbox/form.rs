@@ -14,6 +14,9 @@ pub(super) struct Form(BTreeMap<String, String>);
 impl Form {
     /// Reads a body or a query.
     pub(super) fn parse(encoded: &[u8]) -> Result<Self, Refusal> {
+        if !is_well_escaped(encoded) {
+            return Err(Refusal::bad_parameter("", "Invalid URL escape."));
+        }
         let pairs: Vec<(String, String)> =
             serde_urlencoded::from_bytes(encoded).map_err(|error| Refusal::bad_parameter("", &error.to_string()))?;
         if pairs.len() > PAIRS_MAX {
@@ -45,9 +48,21 @@ impl Form {
         self.text(name).ok_or_else(|| Refusal::missing_parameter(name))
     }
 
+    /// One of a few words; an empty one is none of them.
+    pub(super) fn one_of(&self, name: &str, words: &[&str]) -> Result<Option<&str>, Refusal> {
+        match self.0.get(name).map(String::as_str) {
+            None => Ok(None),
+            Some(word) if words.contains(&word) => Ok(Some(word)),
+            Some(other) => {
+                let message = format!("Invalid {name}: must be one of {}, not '{other}'", words.join(", "));
+                Err(Refusal::bad_parameter(name, &message))
+            }
+        }
+    }
+
     /// A whole number above zero.
     pub(super) fn amount(&self, name: &str) -> Result<Option<u64>, Refusal> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.0.get(name) else { return Ok(None) };
         match text.parse() {
             Ok(amount @ 1..=99_999_999_999) => Ok(Some(amount)),
             Ok(_) | Err(_) => Err(Refusal::bad_parameter(name, &format!("Invalid integer: {text}"))),
@@ -59,6 +74,14 @@ impl Form {
         let inner = |key: &str| Some(key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_owned());
         self.0.iter().filter_map(|(key, value)| Some((inner(key)?, value.clone()))).collect()
     }
+}
+
+/// Whether every `%` is followed by two digits.
+fn is_well_escaped(encoded: &[u8]) -> bool {
+    let mut rest = encoded.split(|byte| *byte == b'%');
+    // Before the first there is nothing to look at.
+    let _ = rest.next();
+    rest.all(|after| after.len() >= 2 && after[..2].iter().all(u8::is_ascii_hexdigit))
 }
 
 #[cfg(test)]
@@ -85,10 +108,18 @@ mod tests {
 
     #[test]
     fn amounts_are_whole_and_above_zero() {
-        for bad in ["0", "-5", "1.5", "ten", "100000000000"] {
+        for bad in ["0", "-5", "1.5", "ten", "100000000000", ""] {
             let form = Form::parse(format!("amount={bad}").as_bytes()).unwrap();
             assert!(form.amount("amount").is_err(), "{bad}");
         }
         assert_eq!(Form::default().amount("amount"), Ok(None));
+    }
+
+    #[test]
+    fn a_broken_escape_is_refused_wherever_it_stands() {
+        for bad in ["a=%", "a=%2", "a=%zz&b=1", "%g0=1"] {
+            assert!(Form::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert_eq!(Form::parse(b"a=%20%C3%A9").unwrap().text("a"), Some(" \u{e9}"));
     }
 }

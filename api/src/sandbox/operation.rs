@@ -13,6 +13,10 @@ use super::refusal::Refusal;
 use super::state::{Moved, SandboxIntent, SandboxRefund};
 use super::store::Tables;
 
+const CAPTURE_METHODS: [&str; 3] = ["automatic", "automatic_async", "manual"];
+const AUTOMATIC_METHODS_ENABLED: &str = "automatic_payment_methods[enabled]";
+const CANCELLATION_REASONS: [&str; 4] = ["abandoned", "duplicate", "fraudulent", "requested_by_customer"];
+const REFUND_REASONS: [&str; 3] = ["duplicate", "fraudulent", "requested_by_customer"];
 /// Refunds of one list.
 const LIST_ROWS_MAX: u32 = 100;
 
@@ -63,12 +67,12 @@ impl Operation {
         if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_lowercase()) {
             return Err(Refusal::bad_parameter("currency", &format!("Invalid currency: {currency}")));
         }
-        let manual_capture = match form.text("capture_method") {
-            Some("manual") => true,
-            None | Some("automatic" | "automatic_async") => false,
-            Some(other) => return Err(Refusal::bad_parameter("capture_method", &format!("Invalid method: {other}"))),
-        };
-        let automatic_methods = form.text("automatic_payment_methods[enabled]") == Some("true");
+        let manual_capture = form.one_of("capture_method", &CAPTURE_METHODS)? == Some("manual");
+        let automatic_methods = form.one_of(AUTOMATIC_METHODS_ENABLED, &["true", "false"])?;
+        if automatic_methods.is_none() && !form.nested("automatic_payment_methods").is_empty() {
+            return Err(Refusal::missing_parameter(AUTOMATIC_METHODS_ENABLED));
+        }
+        let automatic_methods = automatic_methods == Some("true");
         let metadata = form.nested("metadata");
         Ok(Self::Create(NewIntent { amount, currency, manual_capture, automatic_methods, metadata }))
     }
@@ -88,6 +92,7 @@ impl Operation {
 
     pub(super) fn cancel(intent: String, form: &Form) -> Result<Self, Refusal> {
         form.expect_only(&["cancellation_reason"])?;
+        form.one_of("cancellation_reason", &CANCELLATION_REASONS)?;
         Ok(Self::Cancel { intent })
     }
 
@@ -102,7 +107,7 @@ impl Operation {
             intent: form.required("payment_intent")?.to_owned(),
             amount: form.amount("amount")?,
             metadata: form.nested("metadata"),
-            reason: form.text("reason").map(str::to_owned),
+            reason: form.one_of("reason", &REFUND_REASONS)?.map(str::to_owned),
         })
     }
 

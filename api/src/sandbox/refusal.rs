@@ -90,6 +90,10 @@ impl Refusal {
         Self::invalid(404, Some("resource_missing"), &format!("No such {what}: '{id}'"), Some("intent"))
     }
 
+    pub(super) fn unknown_url(method: &str, path: &str) -> Self {
+        Self::invalid(404, None, &format!("Unrecognized request URL ({method}: {path})."), None)
+    }
+
     pub(super) fn unauthorized() -> Self {
         Self::invalid(401, None, "Invalid API Key provided.", None)
     }

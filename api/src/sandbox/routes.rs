@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, Data, Path, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Route};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -24,6 +24,7 @@ const BODY_BYTES_MAX: usize = 32 * 1024;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Rows of one page of the ledger.
 const LEDGER_ROWS_MAX: u32 = 1_000;
+const FORM: &str = "application/x-www-form-urlencoded";
 /// The longest idempotency key, as at Stripe.
 const KEY_BYTES_MAX: usize = 255;
 
@@ -34,28 +35,48 @@ fn sheltered(route: Route) -> Route {
     }))
 }
 
+/// A path with its methods; others are unknown there, as at Stripe.
+fn resource<const N: usize>(path: &str, routes: [Route; N]) -> Resource {
+    let resource = routes.into_iter().fold(web::resource(path), |resource, route| resource.route(sheltered(route)));
+    resource.default_service(web::to(unknown))
+}
+
 pub(super) fn configure(sandbox: &Sandbox, config: &mut ServiceConfig) {
     config.service(
         web::scope("/sandbox")
             .app_data(Data::new(sandbox.clone()))
             .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
-            .route("/v1/payment_intents", sheltered(web::post().to(create)))
-            .route("/v1/payment_intents/{intent}", sheltered(web::get().to(retrieve)))
-            .route("/v1/payment_intents/{intent}/confirm", sheltered(web::post().to(confirm)))
-            .route("/v1/payment_intents/{intent}/cancel", sheltered(web::post().to(cancel)))
-            .route("/v1/payment_intents/{intent}/capture", sheltered(web::post().to(capture)))
-            .route("/v1/refunds", sheltered(web::post().to(refund)))
-            .route("/v1/refunds", sheltered(web::get().to(list_refunds)))
-            .route("/v1/refunds/{refund}", sheltered(web::get().to(retrieve_refund)))
-            .route("/style.css", sheltered(web::get().to(pay::style)))
-            .route("/pay/{intent}", sheltered(web::get().to(pay::page)))
-            .route("/pay/{intent}", sheltered(web::post().to(pay::submit)))
-            .route("/pay/{intent}/authenticate", sheltered(web::get().to(pay::bank_page)))
-            .route("/pay/{intent}/authenticate", sheltered(web::post().to(pay::bank_submit)))
-            .route("/ledger", sheltered(web::get().to(ledger)))
-            .route("/settings", sheltered(web::get().to(settings)))
-            .route("/settings", sheltered(web::post().to(set))),
+            .service(resource("/v1/payment_intents", [web::post().to(create)]))
+            .service(resource("/v1/payment_intents/{intent}", [web::get().to(retrieve)]))
+            .service(resource("/v1/payment_intents/{intent}/confirm", [web::post().to(confirm)]))
+            .service(resource("/v1/payment_intents/{intent}/cancel", [web::post().to(cancel)]))
+            .service(resource("/v1/payment_intents/{intent}/capture", [web::post().to(capture)]))
+            .service(resource("/v1/refunds", [web::post().to(refund), web::get().to(list_refunds)]))
+            .service(resource("/v1/refunds/{refund}", [web::get().to(retrieve_refund)]))
+            .service(resource("/style.css", [web::get().to(pay::style)]))
+            .service(resource("/pay/{intent}", [web::get().to(pay::page), web::post().to(pay::submit)]))
+            .service(resource(
+                "/pay/{intent}/authenticate",
+                [web::get().to(pay::bank_page), web::post().to(pay::bank_submit)],
+            ))
+            .service(resource("/ledger", [web::get().to(ledger)]))
+            .service(resource("/settings", [web::get().to(settings), web::post().to(set)]))
+            .default_service(web::to(unknown)),
     );
+}
+
+async fn unknown(request: HttpRequest) -> Answered {
+    Err(Refusal::unknown_url(request.method().as_str(), request.path()))
+}
+
+/// The parameters of a `POST`.
+fn form_of(request: &HttpRequest, body: &[u8]) -> Result<Form, Refusal> {
+    let kind = request.headers().get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
+    let is_form = kind.is_none_or(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == FORM));
+    if !body.is_empty() && !is_form {
+        return Err(Refusal::bad_parameter("", &format!("The body must be {FORM}.")));
+    }
+    Form::parse(body)
 }
 
 type Answered = Result<HttpResponse, Refusal>;
@@ -78,19 +99,21 @@ impl actix_web::ResponseError for Refusal {
 
 async fn create(sandbox: Data<Sandbox>, request: HttpRequest, body: Bytes) -> Answered {
     sandbox.expect_secret_key(&request)?;
-    let operation = Operation::create(&Form::parse(&body)?)?;
+    let operation = Operation::create(&form_of(&request, &body)?)?;
     sandbox.answer(&request, &body, operation).await
 }
 
 async fn retrieve(sandbox: Data<Sandbox>, request: HttpRequest, intent: Path<String>) -> Answered {
     let form = Form::parse(request.query_string().as_bytes())?;
-    form.expect_only(&["client_secret", "key"])?;
     sandbox.expect_key_or_secret(&request, &form, &intent)?;
+    // The browser's own key may stand in the query; a merchant's never does.
+    let known = ["client_secret", "key"];
+    form.expect_only(if sandbox.has_secret_key(&request) { &known[..1] } else { &known })?;
     sandbox.answer(&request, &[], Operation::Retrieve { intent: intent.into_inner() }).await
 }
 
 async fn confirm(sandbox: Data<Sandbox>, request: HttpRequest, intent: Path<String>, body: Bytes) -> Answered {
-    let form = Form::parse(&body)?;
+    let form = form_of(&request, &body)?;
     sandbox.expect_key_or_secret(&request, &form, &intent)?;
     let operation = Operation::confirm(intent.into_inner(), &form)?;
     if matches!(operation, Operation::Confirm { card: cards::Card::Slow, .. }) {
@@ -101,19 +124,19 @@ async fn confirm(sandbox: Data<Sandbox>, request: HttpRequest, intent: Path<Stri
 
 async fn cancel(sandbox: Data<Sandbox>, request: HttpRequest, intent: Path<String>, body: Bytes) -> Answered {
     sandbox.expect_secret_key(&request)?;
-    let operation = Operation::cancel(intent.into_inner(), &Form::parse(&body)?)?;
+    let operation = Operation::cancel(intent.into_inner(), &form_of(&request, &body)?)?;
     sandbox.answer(&request, &body, operation).await
 }
 
 async fn capture(sandbox: Data<Sandbox>, request: HttpRequest, intent: Path<String>, body: Bytes) -> Answered {
     sandbox.expect_secret_key(&request)?;
-    let operation = Operation::capture(intent.into_inner(), &Form::parse(&body)?)?;
+    let operation = Operation::capture(intent.into_inner(), &form_of(&request, &body)?)?;
     sandbox.answer(&request, &body, operation).await
 }
 
 async fn refund(sandbox: Data<Sandbox>, request: HttpRequest, body: Bytes) -> Answered {
     sandbox.expect_secret_key(&request)?;
-    let operation = Operation::refund(&Form::parse(&body)?)?;
+    let operation = Operation::refund(&form_of(&request, &body)?)?;
     sandbox.answer(&request, &body, operation).await
 }
 
@@ -125,6 +148,7 @@ async fn list_refunds(sandbox: Data<Sandbox>, request: HttpRequest) -> Answered 
 
 async fn retrieve_refund(sandbox: Data<Sandbox>, request: HttpRequest, refund: Path<String>) -> Answered {
     sandbox.expect_secret_key(&request)?;
+    Form::parse(request.query_string().as_bytes())?.expect_only(&[])?;
     sandbox.answer(&request, &[], Operation::RetrieveRefund { refund: refund.into_inner() }).await
 }
 
@@ -232,13 +256,17 @@ impl Sandbox {
         given.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|given| same(given, key))
     }
 
+    fn has_secret_key(&self, request: &HttpRequest) -> bool {
+        self.has_bearer(request, &self.inner.secret_key)
+    }
+
     fn expect_secret_key(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        if self.has_bearer(request, &self.inner.secret_key) { Ok(()) } else { Err(Refusal::unauthorized()) }
+        if self.has_secret_key(request) { Ok(()) } else { Err(Refusal::unauthorized()) }
     }
 
     /// The merchant's key, or the browser's with the intent's own secret.
     fn expect_key_or_secret(&self, request: &HttpRequest, form: &Form, intent: &str) -> Result<(), Refusal> {
-        if self.has_bearer(request, &self.inner.secret_key) {
+        if self.has_secret_key(request) {
             return Ok(());
         }
         if !self.has_bearer(request, PUBLISHABLE_KEY) && form.text("key") != Some(PUBLISHABLE_KEY) {

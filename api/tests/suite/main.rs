@@ -16,5 +16,8 @@ mod sandbox_house;
 mod sandbox_pages;
 mod sandbox_webhooks;
 mod schedule;
+#[path = "../../../engine/tests/suite/support/servers.rs"]
+mod servers;
+mod stripe_mock;
 mod support;
 mod tidy;
