@@ -40,6 +40,8 @@ pub fn install() -> Option<PrometheusHandle> {
     describe_counter!(LIVE_REFUSED, "Live streams refused");
     describe_counter!(LOGINS, "Logins tried");
     usher_engine::adapters::sqlite::describe();
+    usher_engine::adapters::s3::describe();
+    usher_engine::health::describe();
     usher_engine::jobs::describe();
     usher_engine::orders::describe();
     usher_engine::payments::metrics::describe();

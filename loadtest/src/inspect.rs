@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::audit::{Area, Books, Counts, Fetched, Ledger, Line, LineBook, OrderBook};
-use crate::buyer::{Availability, World, fetched_of, read_ms};
+use crate::buyer::{Availability, World, fetched, read_ms};
 use crate::client::{Answer, Api, Body, Proof, Request};
 
 /// How often one page of the books is asked for before it counts as unreadable.
@@ -228,7 +228,7 @@ impl Inspector {
         for order in ledger.visits.iter_mut().filter_map(|visit| visit.order.as_mut()) {
             for ticket in order.tickets.iter_mut().filter(|ticket| ticket.fetched == Fetched::NotYet) {
                 let path = format!("/api/v1/orders/{}/tickets/{}", order.order, ticket.ticket);
-                ticket.fetched = fetched_of(&self.get(&path).await?);
+                ticket.fetched = fetched(&self.api, self.get(&path).await?).await;
                 late_count += usize::from(ticket.fetched == Fetched::NotYet);
             }
         }

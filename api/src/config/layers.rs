@@ -1,7 +1,7 @@
 //! Lays settings over each other and collects what is wrong with each.
 //!
 //! Every value is tried alone over the defaults, so that one bad value does not hide the next. Sections whose other
-//! keys depend on `kind` are tried as a whole.
+//! keys depend on `kind` are gathered first: see [`super::choice`].
 
 use std::fmt;
 
@@ -9,13 +9,18 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::Settings;
+use super::choice::{CHOICES, laid_over, resolved};
 
 /// Environment variables that are settings begin so; `__` parts the levels.
 pub const ENV_PREFIX: &str = "USHER__";
-/// Sections that are one choice, told by their `kind`.
-const CHOICES: [&str; 3] = ["stores", "payments", "mail"];
 /// Keys that must not stand in a settings file.
-const SECRETS: [&str; 3] = ["payments.secret_key", "payments.webhook_secrets", "mail.password"];
+const SECRETS: [&str; 5] = [
+    "payments.secret_key",
+    "payments.webhook_secrets",
+    "mail.password",
+    "ticket_store.access_key",
+    "ticket_store.secret_key",
+];
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +40,19 @@ impl fmt::Display for Fault {
 /// Settings being laid over each other.
 pub struct Layers {
     table: Table,
+    /// Sections that are one choice, as far as they are laid: name and values.
+    choices: Vec<(&'static str, Table)>,
     faults: Vec<Fault>,
 }
 
 impl Default for Layers {
     fn default() -> Self {
-        Self { table: Table::try_from(Settings::default()).unwrap_or_default(), faults: Vec::new() }
+        let mut table = Table::try_from(Settings::default()).unwrap_or_default();
+        let choices = CHOICES.map(|name| match table.remove(name) {
+            Some(Value::Table(values)) => (name, values),
+            Some(_) | None => (name, Table::new()),
+        });
+        Self { table, choices: choices.to_vec(), faults: Vec::new() }
     }
 }
 
@@ -64,28 +76,26 @@ impl Layers {
 
     /// Lays environment variables over what is there; those without [`ENV_PREFIX`] are not looked at.
     pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
-        let mut choices: Vec<(&str, Table)> = Vec::new();
+        let mut choices: Vec<(String, Table)> = Vec::new();
         let mut variables: Vec<_> = variables.into_iter().collect();
         variables.sort();
         for (name, text) in variables {
             let Some(path) = name.strip_prefix(ENV_PREFIX) else { continue };
             let path = path.to_lowercase();
             match path.split_once("__") {
-                Some((section, key)) => match CHOICES.iter().find(|choice| **choice == section) {
-                    Some(choice) => {
-                        let at = choices.iter().position(|(known, _)| known == choice).unwrap_or_else(|| {
-                            choices.push((choice, Table::new()));
-                            choices.len() - 1
-                        });
-                        choices[at].1.insert(key.to_owned(), Value::String(text));
-                    }
-                    None => self.value(section, key, &[Value::String(text.clone()), parsed(&text)]),
-                },
+                Some((section, key)) if CHOICES.contains(&section) => {
+                    let at = choices.iter().position(|(known, _)| known == section).unwrap_or_else(|| {
+                        choices.push((section.to_owned(), Table::new()));
+                        choices.len() - 1
+                    });
+                    choices[at].1.insert(key.to_owned(), Value::String(text));
+                }
+                Some((section, key)) => self.value(section, key, &[Value::String(text.clone()), parsed(&text)]),
                 None => self.fault(&name, "names no setting; write USHER__SECTION__KEY"),
             }
         }
         for (choice, values) in choices {
-            self.choice(choice, &values);
+            self.choice(&choice, &values);
         }
     }
 
@@ -108,6 +118,12 @@ impl Layers {
     /// # Errors
     /// Everything that is wrong.
     pub fn settings(mut self) -> Result<Settings, Vec<Fault>> {
+        for (name, section) in &self.choices {
+            match resolved(name, section) {
+                Ok(section) => drop(self.table.insert((*name).to_owned(), Value::Table(section))),
+                Err(faults) => self.faults.extend(faults),
+            }
+        }
         match Settings::deserialize(self.table) {
             Ok(settings) => {
                 self.faults.extend(settings.faults());
@@ -161,38 +177,16 @@ impl Layers {
         }
     }
 
-    /// A section with a `kind`: another kind starts it anew, the same kind is added to.
+    /// A section with a `kind`.
     fn choice(&mut self, section: &str, values: &Table) {
-        let now = self.table.get(section).and_then(Value::as_table).cloned().unwrap_or_default();
-        let anew = values.get("kind").is_some_and(|kind| now.get("kind") != Some(kind));
-        let base = if anew { Table::new() } else { now };
-        let typed = |value: &Value| value.as_str().map_or_else(|| value.clone(), parsed);
-        let mut first_error = None;
-        for as_written in [true, false] {
-            let mut laid = base.clone();
-            for (key, value) in values {
-                laid.insert(key.clone(), if as_written { value.clone() } else { typed(value) });
-            }
-            let mut table = self.table.clone();
-            table.insert(section.to_owned(), Value::Table(laid));
-            match Settings::deserialize(table.clone()) {
-                Ok(_) => {
-                    self.table = table;
-                    return;
-                }
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                }
-            }
-        }
-        if let Some(error) = first_error {
-            self.fault(section, first_line(error.message()));
+        for (_, laid) in self.choices.iter_mut().filter(|(name, _)| *name == section) {
+            *laid = laid_over(laid, values);
         }
     }
 }
 
 /// A text as the TOML value it may be; a comma-less word stays a text.
-fn parsed(text: &str) -> Value {
+pub(super) fn parsed(text: &str) -> Value {
     let line = format!("value = {text}");
     line.parse::<Table>()
         .ok()
@@ -211,7 +205,7 @@ fn holds_literal(table: &Table, path: &str) -> bool {
     }
 }
 
-fn first_line(message: &str) -> &str {
+pub(super) fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or(message)
 }
 
@@ -219,7 +213,7 @@ fn first_line(message: &str) -> &str {
 mod tests {
     use super::*;
     use crate::config::units::{Secret, Span};
-    use crate::config::{MailSettings, PaymentsSettings};
+    use crate::config::{MailSettings, PaymentsSettings, TicketStoreSettings};
 
     fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -237,7 +231,8 @@ mod tests {
         layers.file("production.example.toml", include_str!("../../../config/production.example.toml"));
         let faults = layers.settings().unwrap_err();
         assert!(faults.iter().all(|fault| fault.what.contains("secret's file")), "{faults:?}");
-        assert_eq!(faults.iter().map(|fault| fault.key.as_str()).collect::<Vec<_>>(), ["mail", "payments"]);
+        let keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
+        assert_eq!(keys, ["payments.secret_key", "payments.webhook_secrets", "mail.password"]);
     }
 
     #[test]
@@ -274,16 +269,90 @@ mod tests {
         let expected = [
             "USHER__OOPS",
             "live.streams_max",
-            "mail",
+            "mail.kind",
             "nonsense.a",
-            "payments",
+            "payments.publishable_key",
             "payments.secret_key",
+            "payments.webhook_secrets",
             "server.deadline",
             "server.listen",
             "server.workers",
             "server.workers_count",
         ];
         assert_eq!(keys, expected);
+    }
+
+    #[test]
+    fn a_file_may_choose_and_leave_the_secrets_to_the_environment() {
+        let mut layers = Layers::default();
+        let file = "[ticket_store]\nkind = 's3'\nbucket = 'tickets'\nattempts_max = 5\nlink_for = '1m'\n";
+        layers.file("f", file);
+        layers.environment(env(&[
+            ("USHER__TICKET_STORE__ACCESS_KEY", "hush-1"),
+            ("USHER__TICKET_STORE__SECRET_KEY", "hush-2"),
+            ("USHER__TICKET_STORE__ATTEMPTS_MAX", "2"),
+        ]));
+        let settings = layers.settings().unwrap();
+        let TicketStoreSettings::S3(bucket) = &settings.ticket_store else { panic!("not s3") };
+        assert_eq!(
+            (bucket.attempts_max, bucket.link_for, bucket.secret_key.reveal()),
+            (2, Span::seconds(60), "hush-2")
+        );
+        assert!(!toml::to_string(&settings).unwrap().contains("hush"));
+    }
+
+    #[test]
+    fn every_fault_of_a_bucket_is_told_at_once() {
+        let told = |file: &str| -> Vec<String> {
+            let mut layers = Layers::default();
+            layers.file("f", &format!("[ticket_store]\nkind = 's3'\n{file}"));
+            layers.settings().unwrap_err().iter().map(ToString::to_string).collect()
+        };
+        let missing = ["access_key", "bucket", "secret_key"].map(|key| format!("ticket_store.{key}: is missing"));
+        let mut nothing = told("");
+        nothing.sort();
+        assert_eq!(nothing, missing);
+        let wrong =
+            told("bucket = 7\naddressing = 'sideways'\nlink_for = 'a while'\nattempts_max = -1\ncolour = 'red'\n");
+        for key in ["bucket", "addressing", "link_for", "attempts_max", "colour", "access_key", "secret_key"] {
+            let of_key = wrong.iter().filter(|fault| fault.starts_with(&format!("ticket_store.{key}: ")));
+            assert_eq!(of_key.count(), 1, "{key}: {wrong:?}");
+        }
+        let literal = told("bucket = 'tickets'\naccess_key = 'hush'\nsecret_key = { file = '/no/such/file' }\n");
+        assert_eq!(literal.len(), 2, "{literal:?}");
+        assert!(literal.iter().all(|fault| !fault.contains("hush")), "{literal:?}");
+        let mut layers = Layers::default();
+        layers.file("f", "[ticket_store]\nkind = 'files'\nbucket = 'tickets'\n");
+        assert_eq!(layers.settings().unwrap_err()[0].key, "ticket_store.bucket");
+    }
+
+    #[test]
+    fn what_a_bucket_cannot_be_is_told_at_once() {
+        let mut layers = Layers::default();
+        layers.file(
+            "f",
+            "[ticket_store]\nkind = 's3'\nbucket = 'My.Bucket'\nendpoint = 'https://s3.example.org/path'\n\
+             public_endpoint = 'ftp://x'\nprefix = '/x'\nlink_for = '6m'\nconnect_within = '2s'\nattempt_within = '1s'\n\
+             call_within = '2m'\nattempts_max = 0\nregion = ''\n",
+        );
+        let secrets = [("USHER__TICKET_STORE__ACCESS_KEY", "hush"), ("USHER__TICKET_STORE__SECRET_KEY", "hush")];
+        layers.environment(env(&secrets));
+        let faults = layers.settings().unwrap_err();
+        let mut keys: Vec<_> = faults.iter().map(|fault| fault.key.strip_prefix("ticket_store.").unwrap()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let expected = [
+            "attempt_within",
+            "attempts_max",
+            "bucket",
+            "call_within",
+            "endpoint",
+            "link_for",
+            "prefix",
+            "public_endpoint",
+            "region",
+        ];
+        assert_eq!(keys, expected, "{faults:?}");
     }
 
     #[test]

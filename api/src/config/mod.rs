@@ -3,8 +3,10 @@
 //! A library for layered settings was refused: they stop at the first fault, and an operator who fixes a file line by
 //! line with a restart between is the reason for this one.
 
+mod choice;
 mod layers;
 mod settings;
+mod ticket_store;
 pub mod units;
 
 pub use layers::{ENV_PREFIX, Fault, Layers};
@@ -12,6 +14,7 @@ pub use settings::{
     AccountsSettings, EventsSettings, JobsSettings, LiveSettings, LogFormat, LogSettings, MailSettings,
     PaymentsSettings, Registration, ServerSettings, Settings, SmtpTls, StoresSettings, TicketsSettings,
 };
+pub use ticket_store::{BucketAddressing, BucketDownloads, BucketSettings, TicketStoreSettings};
 
 use units::Span;
 
@@ -54,6 +57,7 @@ impl Settings {
         }
         check(self.jobs.at_once_max > 0, "jobs.at_once_max", "must be at least 1");
         check(self.jobs.lease >= Span::seconds(5), "jobs.lease", "must be at least 5s");
+        check(self.jobs.back_off_max >= Span::seconds(1), "jobs.back_off_max", "must be at least 1s");
         check(self.accounts.session >= Span::seconds(60), "accounts.session", "must be at least 1m");
         check(self.accounts.login_burst_max > 0, "accounts.login_burst_max", "must be at least 1");
         check(self.live.heartbeat >= Span::seconds(1), "live.heartbeat", "must be at least 1s");
@@ -62,6 +66,9 @@ impl Settings {
             check(looks, "payments.secret_key", "must begin with sk_ or rk_");
             check(publishable_key.starts_with("pk_"), "payments.publishable_key", "must begin with pk_");
             check(!webhook_secrets.is_empty(), "payments.webhook_secrets", "must name at least one");
+        }
+        if let TicketStoreSettings::S3(bucket) = &self.ticket_store {
+            faults.extend(bucket.faults(self.jobs.lease));
         }
         faults
     }

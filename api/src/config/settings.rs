@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::ticket_store::TicketStoreSettings;
 use super::units::{Secret, Size, Span};
 
 /// All settings.
@@ -26,6 +27,8 @@ pub struct Settings {
     pub mail: MailSettings,
     /// Ticket pages.
     pub tickets: TicketsSettings,
+    /// Where their files are kept.
+    pub ticket_store: TicketStoreSettings,
     /// Work that follows.
     pub jobs: JobsSettings,
     /// Accounts.
@@ -239,11 +242,13 @@ pub struct JobsSettings {
     pub at_once_max: usize,
     /// How long a job may take before another worker may take it.
     pub lease: Span,
+    /// The longest pause between two tries of a job that fails; it is put aside after about a day of them.
+    pub back_off_max: Span,
 }
 
 impl Default for JobsSettings {
     fn default() -> Self {
-        Self { at_once_max: 8, lease: Span::seconds(60) }
+        Self { at_once_max: 8, lease: Span::seconds(60), back_off_max: Span::seconds(600) }
     }
 }
 

@@ -149,8 +149,13 @@ enum SecretSource {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let source = SecretSource::deserialize(deserializer)
-            .map_err(|_| de::Error::custom("expected a secret from the environment, or { file = \"path\" }"))?;
+        let source = SecretSource::deserialize(deserializer).map_err(|error| {
+            // Serde asks a missing field for its own error.
+            if error.to_string().starts_with("missing field") {
+                return error;
+            }
+            de::Error::custom("expected a secret from the environment, or { file = \"path\" }")
+        })?;
         let secret = match source {
             SecretSource::Literal(secret) => secret,
             SecretSource::InFile { file } => std::fs::read_to_string(&file)

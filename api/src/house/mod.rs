@@ -8,6 +8,7 @@ mod money;
 mod parts;
 mod schedule;
 mod stores;
+mod ticket_store;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -64,6 +65,7 @@ impl House {
         let jobs_config = WorkersConfig {
             jobs_at_once_max: settings.jobs.at_once_max,
             lease: settings.jobs.lease.0,
+            back_off_max: settings.jobs.back_off_max.0,
             ..WorkersConfig::default()
         };
         let workers = Workers::new(Arc::clone(&stores.jobs), clock.clone(), jobs_config);
@@ -103,6 +105,7 @@ impl House {
         let (inbox, reconciler) = (self.inbox.clone(), self.reconciler.clone());
         runtime.spawn(async move { inbox.run().await });
         runtime.spawn(async move { reconciler.run().await });
+        runtime.spawn(ticket_store::watch(Arc::clone(&self.state.ticket_files)));
         let (workers, back_office) = (self.workers.clone(), self.state.back_office.clone());
         runtime.spawn(async move {
             workers

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use usher_engine::adapters::files::outbox::OutboxFolder;
-use usher_engine::adapters::files::tickets::TicketFolder;
 use usher_engine::adapters::smtp::{SmtpConfig, SmtpEncryption, SmtpMailer};
 use usher_engine::checkout::{Runner, RunnerParts};
 use usher_engine::clock::Clock;
@@ -81,7 +80,8 @@ pub(super) fn open(
     let cookie_key = gathered(super::money::key(&data.join("keys"), "cookie.key"), &mut faults);
     let money = cookie_key
         .and_then(|key| gathered(Money::open(&settings.payments, &data, bound, &key, &clock, runtime), &mut faults));
-    let back_office = open_back_office(&settings, &data, &public_url, stores, &plans, &clock, &mut faults);
+    let ground = Ground { settings: &settings, data: &data, public_url: &public_url, stores, clock: &clock, runtime };
+    let back_office = open_back_office(&ground, &plans, &mut faults);
     let projector_parts = |on_orders| ProjectorParts {
         journal: Arc::clone(&stores.journal),
         views: Arc::clone(&stores.views),
@@ -210,30 +210,36 @@ fn open_events(
 
 type TicketFiles = Arc<dyn usher_engine::tickets::TicketFiles>;
 
+/// What a part is opened on.
+struct Ground<'a> {
+    settings: &'a Settings,
+    data: &'a Path,
+    public_url: &'a str,
+    stores: &'a Stores,
+    clock: &'a Clock,
+    runtime: &'a Handle,
+}
+
 fn open_back_office(
-    settings: &Settings,
-    data: &Path,
-    public_url: &str,
-    stores: &Stores,
+    ground: &Ground<'_>,
     plans: &PlanCache,
-    clock: &Clock,
     faults: &mut Vec<Fault>,
 ) -> Option<(BackOffice, TicketFiles)> {
+    let Ground { settings, data, public_url, stores, clock, runtime } = *ground;
     let fault = |key: &str, what: String| Fault { key: key.to_owned(), what };
     let fonts = Fonts::load(&settings.tickets.fonts).map_err(|broken| {
         faults.extend(
             broken.iter().map(|font| fault("tickets.fonts", format!("{}: {}", font.path.display(), font.reason))),
         );
     });
-    let files = TicketFolder::open(&data.join("tickets")).map_err(|error| fault("tickets", error.to_string()));
-    let files = gathered(files, faults);
+    let files = gathered(super::ticket_store::open(&settings.ticket_store, data, runtime), faults);
     let keys = usher_engine::adapters::files::keys::open_or_create(&data.join("keys"));
     let keys = gathered(keys.map_err(|error| fault("keys", error.to_string())), faults);
     let mailer = gathered(open_mailer(&settings.mail, data), faults);
     let config = PrinterConfig { threads_count: settings.tickets.threads_count, ..PrinterConfig::default() };
     let printer = Printer::start(Arc::new(fonts.ok()?), config);
     let printer = gathered(printer.map_err(|error| fault("tickets.threads_count", error.to_string())), faults);
-    let files: TicketFiles = Arc::new(files?);
+    let files = files?;
     let (mailer, sender) = mailer?;
     let office = BackOffice::new(BackOfficeParts {
         catalogue: Arc::clone(&stores.catalogue),

@@ -14,14 +14,17 @@ pub(crate) async fn healthz() -> Answer {
     ok(&json!({"status": "ok"}))
 }
 
-/// The server can do its work: the stores answer, and it is not about to stop.
+/// The server can do its work: the stores answer, and it is not about to stop. What it can sell without may be down; it
+/// is named, and the server is ready all the same.
 pub(crate) async fn readyz(state: Data<AppState>) -> Answer {
     if *state.draining.borrow() {
         return Err(Problem::new(&kinds::UNAVAILABLE, "The server is stopping"));
     }
     state.jobs.counts().await?;
     state.accounts.session([0; 32], state.clock.now()).await?;
-    ok(&json!({"status": "ready"}))
+    let tickets = state.ticket_files.health();
+    let degraded: Vec<&str> = tickets.is_down().then(|| tickets.backend()).into_iter().collect();
+    ok(&json!({"status": "ready", "degraded": degraded}))
 }
 
 /// Metrics in Prometheus' text format.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod backup;
+mod bucket;
 mod clock;
 mod crash;
 mod disk;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+#[path = "../../../engine/tests/suite/support/bucket_server.rs"]
+mod bucket_server;
 mod buying;
 mod command_line;
 mod editing;
@@ -20,4 +22,5 @@ mod schedule;
 mod servers;
 mod stripe_mock;
 mod support;
+mod ticket_store;
 mod tidy;

@@ -20,7 +20,7 @@ use rand::{RngExt, SeedableRng};
 pub use choose::Availability;
 pub(crate) use choose::read_ms;
 pub use notes::{End, Notes, Step};
-pub(crate) use tickets::fetched_of;
+pub(crate) use tickets::fetched;
 pub use world::{Live, World};
 
 use crate::audit::{Repeat, Visit};

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Buyer, End, Heard, Step};
 use crate::audit::{Fetched, TicketTold};
-use crate::client::{Answer, Request};
+use crate::client::{Answer, Api, Request};
 
 /// How long a buyer waits for one ticket to be printed.
 const PRINTED_WITHIN: Duration = Duration::from_secs(30);
@@ -49,20 +49,27 @@ impl Buyer<'_> {
             let Heard::Answer(answer) = self.call(Some(Step::Ticket), "ticket", &request).await else {
                 return Err(End::GaveUp);
             };
-            let fetched = fetched_of(&answer);
+            let retry_after = answer.retry_after;
+            let fetched = fetched(&self.world.api, answer).await;
             if fetched != Fetched::NotYet {
                 self.notes.tickets_count += u64::from(fetched == Fetched::Pdf);
                 return Ok(fetched);
             }
-            tokio::time::sleep(answer.retry_after.unwrap_or(COME_BACK)).await;
+            tokio::time::sleep(retry_after.unwrap_or(COME_BACK)).await;
         }
         Ok(Fetched::NotYet)
     }
 }
 
-/// What an answer to the request for a ticket is.
-#[must_use]
-pub(crate) fn fetched_of(answer: &Answer) -> Fetched {
+/// What an answer to the request for a ticket comes to, also where it leads elsewhere. A way that breaks is tried again.
+pub(crate) async fn fetched(api: &Api, answer: Answer) -> Fetched {
+    match api.followed(answer).await {
+        Ok(answer) => fetched_of(&answer),
+        Err(_broke) => Fetched::NotYet,
+    }
+}
+
+fn fetched_of(answer: &Answer) -> Fetched {
     match answer.code().as_deref() {
         None if answer.status == 200 && answer.bytes.starts_with(b"%PDF") => Fetched::Pdf,
         Some("tickets_in_preparation") => Fetched::NotYet,

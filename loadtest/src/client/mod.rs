@@ -145,6 +145,18 @@ impl Api {
         let response = sent.send().await.map_err(|error| words(&error))?;
         Answer::read(response).await.map_err(|error| words(&error))
     }
+
+    /// Goes where an answer leads that sends away from the servers, such as to a ticket in a bucket; without any proof,
+    /// as a browser would. Any other answer stays what it is.
+    ///
+    /// # Errors
+    /// What broke, when no answer came.
+    pub async fn followed(&self, answer: Answer) -> Result<Answer, String> {
+        let link = answer.location.clone().filter(|link| answer.status == 303 && link.starts_with("http"));
+        let Some(link) = link else { return Ok(answer) };
+        let response = self.http.get(link).send().await.map_err(|error| words(&error))?;
+        Answer::read(response).await.map_err(|error| words(&error))
+    }
 }
 
 /// An error with its causes, without the URL: it may carry an order's secret.

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use usher_core::{CancelReason, Command, EventId, OrderId, OrderState, TicketId};
 use usher_engine::catalogue::EventRecord;
 use usher_engine::orders::{Contact, OrderRecord};
+use usher_engine::tickets::Download;
 
 use super::{OrderLineSheet, OrderSheet, PaymentSheet, TicketSheet};
 use crate::access::{Action, Object, OrderAccess, Subject, authorize};
@@ -18,6 +21,10 @@ use crate::state::AppState;
 pub const TICKET_VERSION: u8 = 1;
 /// When to look for tickets again.
 const IN_PREPARATION_RETRY_MS: u64 = 2_000;
+
+/// How long an order's page looks for its tickets. They are on their way, or it can be seen where they are, and a store
+/// that cannot tell in this time must not keep the buyer from the order.
+const TICKETS_LOOK_MAX: Duration = Duration::from_millis(500);
 
 /// An order that the subject may touch, with everything around it.
 struct Opened {
@@ -73,13 +80,22 @@ impl Opened {
         if subject.buyer == Some(self.contact.buyer) {
             sheet.access = Some(access.0);
         }
-        for line in &mut sheet.lines {
-            if let Some(ticket) = line.ticket {
-                line.ticket_ready = state.ticket_files.exists(ticket, TICKET_VERSION).await?;
-            }
-        }
+        mark_ready(state, &mut sheet.lines).await;
         Ok(sheet)
     }
+}
+
+/// Marks the lines whose tickets can be had. What the store does not tell counts as being prepared.
+async fn mark_ready(state: &AppState, lines: &mut [OrderLineSheet]) {
+    let looks = lines.iter_mut().map(|line| async move {
+        let Some(ticket) = line.ticket else { return };
+        match tokio::time::timeout(TICKETS_LOOK_MAX, state.ticket_files.exists(ticket, TICKET_VERSION)).await {
+            Ok(Ok(ready)) => line.ticket_ready = ready,
+            Ok(Err(error)) => tracing::debug!(%error, %ticket, "not found out whether the ticket is there"),
+            Err(_) => tracing::debug!(%ticket, "not found out in time whether the ticket is there"),
+        }
+    });
+    join_all(looks).await;
 }
 
 /// An order, for its buyer, for who shows its secret, and for its organizer.
@@ -137,25 +153,31 @@ pub async fn tickets(
     Ok(lines.into_iter().filter_map(sheet).collect())
 }
 
-/// One ticket's page as PDF.
+/// The way to one ticket's page.
 ///
 /// # Errors
 /// *Unknown order*, *not found*, or *in preparation*.
-pub async fn ticket_pdf(
+pub async fn ticket(
     state: &AppState,
     subject: &Subject,
     order: OrderId,
     ticket: TicketId,
     access: Option<&OrderAccess>,
-) -> Result<Bytes, Problem> {
+) -> Result<Download, Problem> {
     let opened = open(state, subject, Action::SeeOrder, order, access).await?;
     let line = opened.record.lines.iter().find(|line| line.ticket == Some(ticket));
     let line = line.ok_or_else(|| Problem::of(&kinds::NOT_FOUND))?;
     if line.refunded {
         return Err(Problem::new(&kinds::NO_TICKETS, "This place was refunded; its ticket is void"));
     }
-    let pdf = state.ticket_files.get(ticket, TICKET_VERSION).await?;
-    pdf.ok_or_else(in_preparation)
+    match state.ticket_files.download(ticket, TICKET_VERSION).await {
+        Ok(download) => download.ok_or_else(in_preparation),
+        // The buyer has the seats; where the file is just now is the house's trouble.
+        Err(error) => {
+            tracing::warn!(%error, %ticket, "a ticket cannot be had now");
+            Err(in_preparation())
+        }
+    }
 }
 
 /// All valid tickets of an order in one PDF.

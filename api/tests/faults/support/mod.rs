@@ -1,9 +1,13 @@
 //! A server as a child process, and a buyer who is told everything.
 
+#[path = "../../../../engine/tests/suite/support/bucket_server.rs"]
+pub(crate) mod bucket_server;
 pub(crate) mod crowd;
 pub(crate) mod raw;
 pub(crate) mod refunds;
 pub(crate) mod server;
+#[path = "../../../../engine/tests/suite/support/servers.rs"]
+pub(crate) mod servers;
 pub(crate) mod shim;
 pub(crate) mod shop;
 
