@@ -1,0 +1,20 @@
+//! A cluster that speaks CQL: Apache Cassandra or ScyllaDB, through the `scylla` driver.
+//!
+//! - [`Cluster`] is the connection that the stores share. The driver's own defaults are unfit for conditional writes
+//!   (it repeats some of them and reports the repeat's refusal), so every statement says by [`How`] it may be sent.
+//! - [`migrate`] brings the keyspace to this program's schema.
+//!
+//! Tried against Apache Cassandra 5.0.6. ScyllaDB speaks the same protocol and keeps the same contract for conditional
+//! writes; nothing here was run against it.
+
+mod cluster;
+mod failure;
+mod migrate;
+mod settings;
+mod statements;
+
+pub use cluster::Cluster;
+pub use failure::CqlError;
+pub use migrate::{Applied, Migration, SCHEMA, migrate, migrate_to};
+pub use settings::{ClusterSettings, Login, Replication};
+pub use statements::{How, is_applied};
