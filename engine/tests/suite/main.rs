@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test says what failed by the line it failed on")]
 
 mod accounts_conformance;
+#[path = "../cassandra/mod.rs"]
+mod cassandra;
 mod catalogue_conformance;
+mod cql_journal;
+mod cql_schema;
 mod event_actor;
 mod event_faults;
 mod event_registry;

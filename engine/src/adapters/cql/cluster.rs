@@ -11,6 +11,7 @@ use std::time::Duration;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::address_translator::AddressTranslator;
+use scylla::policies::timestamp_generator::MonotonicTimestampGenerator;
 use scylla::statement::prepared::PreparedStatement;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -140,6 +141,7 @@ pub(super) async fn session(settings: &ClusterSettings, profiles: &Profiles) -> 
         .keepalive_interval(KEEPALIVE_EVERY)
         .keepalive_timeout(KEEPALIVE_MAX)
         .schema_agreement_timeout(SCHEMA_AGREEMENT_MAX)
+        .timestamp_generator(Arc::new(MonotonicTimestampGenerator::new()))
         // Nothing here looks at the schema, and a cluster may hold many of others.
         .fetch_full_schema_metadata(false)
         .driver_config_reporting(false);

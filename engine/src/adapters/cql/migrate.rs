@@ -6,8 +6,8 @@
 //! follows when all of them are done.
 //!
 //! Two programs that make the same table at once through different nodes may leave the cluster with two ideas of it. So
-//! migrators take turns by a lock, a row that ends by itself when its holder is gone; the table of that lock has a
-//! fixed id, so that making it twice makes the same.
+//! migrators take turns by a lock, a row that ends by itself when its holder is gone; the id of that lock's table follows
+//! from the keyspace, so that making it twice makes the same.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::cluster::{carried_over, session, use_keyspace};
 use super::statements::Profiles;
 use super::{ClusterSettings, CqlError};
+use crate::ids;
 
 /// Under what name our migrations are recorded, and the lock taken.
 pub(super) const LINE: &str = "usher";
@@ -31,8 +32,6 @@ const LOCK_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long one change of the schema may take: nodes have to agree.
 const CHANGE_MAX: Duration = Duration::from_secs(30);
 
-const LOCK_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_lock (line text PRIMARY KEY, holder uuid) \
-     WITH ID = 8f3d7c10-6a5e-11f0-8000-75736865720a";
 const MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (line text, version int, name text, \
      digest blob, applied_at timestamp, PRIMARY KEY (line, version))";
 
@@ -79,8 +78,8 @@ pub async fn migrate_to(
         let session = session(&settings, &Profiles::new(CHANGE_MAX)).await?;
         make_keyspace(&session, &settings).await?;
         use_keyspace(&session, &settings.keyspace).await?;
-        change(&session, LOCK_TABLE).await?;
-        let lock = Lock { session: &session, holder: Uuid::from_u128(crate::ids::fresh()) };
+        change(&session, &lock_table(&settings.keyspace)).await?;
+        let lock = Lock { session: &session, holder: Uuid::from_u128(ids::fresh()) };
         lock.take().await?;
         let applied = apply(&session, &lock, schema).await;
         lock.release().await;
@@ -111,6 +110,13 @@ async fn make_keyspace(session: &Session, settings: &ClusterSettings) -> Result<
     let replication = replication.cql();
     change(session, &format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}{tablets}"))
         .await
+}
+
+/// Ids of tables are unique in the whole cluster.
+fn lock_table(keyspace: &str) -> String {
+    let id = ids::derived("schema_lock", &[keyspace.as_bytes()]);
+    let id = uuid::Builder::from_custom_bytes(id.to_be_bytes()).into_uuid();
+    format!("CREATE TABLE IF NOT EXISTS schema_lock (line text PRIMARY KEY, holder uuid) WITH ID = {id}")
 }
 
 async fn apply(session: &Session, lock: &Lock<'_>, schema: &'static [Migration]) -> Result<Applied, CqlError> {

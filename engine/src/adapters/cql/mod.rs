@@ -2,13 +2,15 @@
 //!
 //! - [`Cluster`] is the connection that the stores share. The driver's own defaults are unfit for conditional writes
 //!   (it repeats some of them and reports the repeat's refusal), so every statement says by [`How`] it may be sent.
-//! - [`migrate`] brings the keyspace to this program's schema.
+//! - [`journal`] keeps every event's history there.
+//! - [`migrate()`] brings the keyspace to this program's schema.
 //!
 //! Tried against Apache Cassandra 5.0.6. ScyllaDB speaks the same protocol and keeps the same contract for conditional
 //! writes; nothing here was run against it.
 
 mod cluster;
 mod failure;
+pub mod journal;
 mod migrate;
 mod settings;
 mod statements;

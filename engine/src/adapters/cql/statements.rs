@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scylla::client::execution_profile::{ExecutionProfile, ExecutionProfileHandle};
-use scylla::policies::retry::{DefaultRetryPolicy, FallthroughRetryPolicy};
+use scylla::policies::retry::{FallthroughRetryPolicy, RequestInfo, RetryDecision, RetryPolicy, RetrySession};
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::response::query_result::QueryResult;
 use scylla::statement::prepared::PreparedStatement;
@@ -13,9 +13,9 @@ use scylla::value::{CqlValue, Row};
 
 use super::CqlError;
 
-/// A read that has no answer after so long is sent to another node too.
+/// What may be repeated and has no answer after so long is sent to another node too.
 const SECOND_NODE_AFTER: Duration = Duration::from_millis(300);
-/// Nodes that a read is sent to besides the first.
+/// Nodes that it is sent to besides the first.
 const FURTHER_NODES_MAX: usize = 2;
 
 /// How a statement may be sent.
@@ -25,8 +25,8 @@ pub enum How {
     Read,
     /// Read by consensus: also decides what was under way in the partition. Repeated elsewhere likewise.
     ReadSerial,
-    /// Write to a quorum, without a condition; a repeat must change nothing. Repeated once when the answer says that it
-    /// was not done.
+    /// Write to a quorum, without a condition; a repeat must change nothing. Repeated elsewhere likewise: it carries the
+    /// time of this program, so that a late copy never replaces what was written after it.
     Write,
     /// Write under a condition, agreed on by a quorum of all replicas. Sent exactly once: only the caller can tell its
     /// own earlier try from somebody else's write.
@@ -42,8 +42,7 @@ impl How {
             Self::Write | Self::Conditional => statement.set_consistency(Consistency::Quorum),
         }
         let (profile, is_idempotent) = match self {
-            Self::Read | Self::ReadSerial => (&profiles.reads, true),
-            Self::Write => (&profiles.writes, true),
+            Self::Read | Self::ReadSerial | Self::Write => (&profiles.repeated, true),
             Self::Conditional => (&profiles.once, false),
         };
         statement.set_execution_profile_handle(Some(profile.clone()));
@@ -54,8 +53,7 @@ impl How {
 /// The ways of sending, as the driver takes them.
 #[derive(Debug, Clone)]
 pub(super) struct Profiles {
-    reads: ExecutionProfileHandle,
-    writes: ExecutionProfileHandle,
+    repeated: ExecutionProfileHandle,
     once: ExecutionProfileHandle,
 }
 
@@ -68,21 +66,46 @@ impl Profiles {
             .request_timeout(Some(request_max));
         let further =
             SimpleSpeculativeExecutionPolicy { max_retry_count: FURTHER_NODES_MAX, retry_interval: SECOND_NODE_AFTER };
-        let retrying = base.clone().retry_policy(Arc::new(DefaultRetryPolicy::new()));
+        let repeated = base.clone().retry_policy(Arc::new(NextNode));
+        let once = base.retry_policy(Arc::new(FallthroughRetryPolicy::new())).speculative_execution_policy(None);
         Self {
-            reads: retrying.clone().speculative_execution_policy(Some(Arc::new(further))).build().into_handle(),
-            writes: retrying.build().into_handle(),
-            once: base
-                .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
-                .speculative_execution_policy(None)
-                .build()
-                .into_handle(),
+            repeated: repeated.speculative_execution_policy(Some(Arc::new(further))).build().into_handle(),
+            once: once.build().into_handle(),
         }
     }
 
     /// For what says nothing else: sent once.
     pub(super) fn fallback(&self) -> ExecutionProfileHandle {
         self.once.clone()
+    }
+}
+
+/// Repeats what may be repeated on another node, whatever went wrong. The driver's own policy never repeats a read by
+/// consensus, not even after its connection broke.
+#[derive(Debug)]
+struct NextNode;
+
+struct NodesLeft {
+    count: usize,
+}
+
+impl RetryPolicy for NextNode {
+    fn new_session(&self) -> Box<dyn RetrySession> {
+        Box::new(NodesLeft { count: FURTHER_NODES_MAX })
+    }
+}
+
+impl RetrySession for NodesLeft {
+    fn decide_should_retry(&mut self, request: RequestInfo<'_>) -> RetryDecision {
+        if !request.is_idempotent || self.count == 0 {
+            return RetryDecision::DontRetry;
+        }
+        self.count -= 1;
+        RetryDecision::RetryNextTarget(None)
+    }
+
+    fn reset(&mut self) {
+        self.count = FURTHER_NODES_MAX;
     }
 }
 
