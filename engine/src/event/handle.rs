@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix::Addr;
 use tokio::sync::{oneshot, watch};
@@ -16,6 +17,12 @@ use crate::clock::Clock;
 
 /// Receivers of the view that the event itself keeps: more than these means that somebody watches.
 pub(super) const OWN_RECEIVERS: usize = 1;
+
+/// Whoever has waited for so long and finds the event being rebuilt waits no longer: its journal does not answer. A web
+/// server has two seconds to say so.
+const REBUILDING_WAIT_MAX: Duration = Duration::from_millis(1_800);
+/// How often whoever has waited longer, for an event that runs, looks whether it still does.
+const REBUILDING_LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What an actor and its handles share.
 pub(super) struct Shared {
@@ -146,8 +153,20 @@ impl Handle {
         }
         let (reply, told) = oneshot::channel();
         self.actor.do_send(Arrived { token: Token { reply, permit }, request });
-        // The actor died with the ask in its hands, before or after the append: nobody here can tell.
-        told.await.unwrap_or(Err(AskError::OutcomeUnknown))
+        self.answer(told).await
+    }
+
+    /// The answer, or what is known when the event is being rebuilt for so long that there will be none soon.
+    async fn answer(&self, mut told: oneshot::Receiver<Result<Told, AskError>>) -> Result<Told, AskError> {
+        let mut patience = REBUILDING_WAIT_MAX;
+        loop {
+            match tokio::time::timeout(patience, &mut told).await {
+                // The actor died with the ask in its hands, before or after the append: nobody here can tell.
+                Ok(told) => return told.unwrap_or(Err(AskError::OutcomeUnknown)),
+                Err(_) if self.shared.standing() == Standing::Running => patience = REBUILDING_LOOK_EVERY,
+                Err(_) => return Err(AskError::OutcomeUnknown),
+            }
+        }
     }
 
     /// The actor runs and lets askers in.

@@ -1,7 +1,7 @@
 //! A real CQL server for tests: Apache Cassandra from its jars, one node or three on 127.0.0.1 to 127.0.0.3.
 //!
 //! `USHER_TEST_CQL` (a list of `host:port`) names a running cluster instead. Where there is neither that nor the jars,
-//! a test is skipped and says so; under `USHER_TEST_SERVICES=required`, which `./test` sets, it fails.
+//! a test is skipped and says so; under `USHER_TEST_SERVERS=must`, which `./test` sets, it fails.
 //!
 //! Every run takes free ports and folders of its own. A node's parent is a shell that waits for the end of its input:
 //! when the test process is gone, however it went, the shell ends that one node and removes its data.
@@ -23,7 +23,7 @@ node=$!
 echo "$node"
 read -r _
 kill -9 "$node"
-wait "$node"
+wait "$node" 2>/dev/null
 rm -rf "$data"
 "#;
 
@@ -56,21 +56,16 @@ pub(crate) struct Spec {
 
 /// Says that a test is skipped, or fails it where nothing may be.
 pub(crate) fn skip(test: &str) {
-    let required = std::env::var("USHER_TEST_SERVICES").is_ok_and(|services| services == "required");
+    let required = std::env::var("USHER_TEST_SERVERS").is_ok_and(|servers| servers == "must");
     assert!(!required, "{test}: no Cassandra: run ./test, or name a cluster by USHER_TEST_CQL");
     eprintln!("SKIPPED: {test}: no Cassandra (./test fetches its jars; USHER_TEST_CQL names a running cluster)");
 }
 
 /// The folder of jars that `./test` fills, if it is filled and there is a Java to run them.
 pub(crate) fn jars() -> Option<PathBuf> {
-    let folder = std::env::var_os("USHER_TEST_CASSANDRA").map_or_else(|| target().join("cassandra"), PathBuf::from);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("servers/cassandra");
     let has_java = Command::new("java").arg("-version").stderr(Stdio::null()).status().is_ok_and(|ran| ran.success());
     (folder.join("complete").is_file() && has_java).then_some(folder)
-}
-
-/// The folder that Cargo builds in.
-fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned()
 }
 
 /// A folder of this process's own, without those of processes that are gone.

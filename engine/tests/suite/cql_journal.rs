@@ -20,9 +20,13 @@ async fn tampered(cluster: &Arc<Cluster>, cql: &'static str, event: EventId) {
     change.await.unwrap();
 }
 
+/// A fact that a hold was released: its kind and the id.
+const RELEASE_BYTES: usize = 17;
+
 /// An entry of about so many bytes.
 fn large_entry(at: Tenure, bytes_count: usize) -> SealedEntry {
-    let facts = (0..bytes_count / 20).map(|word| Fact::HoldReleased { hold: HoldId(u128::MAX - word as u128) });
+    let facts =
+        (0..bytes_count / RELEASE_BYTES).map(|word| Fact::HoldReleased { hold: HoldId(u128::MAX - word as u128) });
     let entry = Entry { seq: at.head_seq + 1, epoch: at.epoch, at: UnixMillis(1_000), facts: facts.collect() };
     SealedEntry::seal(entry, at.head_hash)
 }
@@ -76,7 +80,7 @@ async fn an_owner_that_died_between_sealing_and_opening_is_succeeded() {
     let event = fresh_event();
     let first = journal.take_over(event).await.unwrap();
     let entries = appended(&journal, event, first, SEGMENT_ENTRIES).await;
-    let seal = "UPDATE entries SET sealed = true WHERE event_id = ? AND segment = 0 IF epoch = 1";
+    let seal = "UPDATE journal_entries SET sealed = true WHERE event_id = ? AND segment = 0 IF epoch = 1";
     tampered(&cluster, seal, event).await;
     let second = journal.take_over(event).await.unwrap();
     assert_eq!((second.epoch, second.head_seq), (2, SEGMENT_ENTRIES));
@@ -126,11 +130,11 @@ async fn damage_refuses_that_event_and_leaves_the_others() {
     let at_other = journal.take_over(other).await.unwrap();
     let entries_other = appended(&journal, other, at_other, 5).await;
     for (cql, seq) in [
-        ("UPDATE entries SET bytes = 0x0101ff WHERE event_id = ? AND segment = 0 AND seq = 3", 3),
-        ("UPDATE entries SET prev_hash = 0x00 WHERE event_id = ? AND segment = 0 AND seq = 3", 3),
-        ("DELETE FROM entries WHERE event_id = ? AND segment = 0 AND seq = 3", 3),
-        ("DELETE FROM entries WHERE event_id = ? AND segment = 0 AND seq = 5", 5),
-        ("UPDATE entries SET bytes = 0x0101ff WHERE event_id = ? AND segment = 0 AND seq = 5", 5),
+        ("UPDATE journal_entries SET bytes = 0x0101ff WHERE event_id = ? AND segment = 0 AND seq = 3", 3),
+        ("UPDATE journal_entries SET prev_hash = 0x00 WHERE event_id = ? AND segment = 0 AND seq = 3", 3),
+        ("DELETE FROM journal_entries WHERE event_id = ? AND segment = 0 AND seq = 3", 3),
+        ("DELETE FROM journal_entries WHERE event_id = ? AND segment = 0 AND seq = 5", 5),
+        ("UPDATE journal_entries SET bytes = 0x0101ff WHERE event_id = ? AND segment = 0 AND seq = 5", 5),
     ] {
         let event = fresh_event();
         let tenure = journal.take_over(event).await.unwrap();

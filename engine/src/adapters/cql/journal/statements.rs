@@ -35,7 +35,7 @@ pub(super) struct Statements {
 
 /// In reverse order, so that it gives the static columns beside the last entry, and also when there is no entry: a
 /// condition on `seq` would give nothing then.
-const HEAD: &str = "SELECT epoch, head_seq, head_hash, sealed, seq, hash FROM entries \
+const HEAD: &str = "SELECT epoch, head_seq, head_hash, sealed, seq, hash FROM journal_entries \
      WHERE event_id = ? AND segment = ? ORDER BY seq DESC LIMIT 1";
 const SNAPSHOT: &str = "SELECT seq, hash, generation, chunks_count, digest FROM snapshots WHERE event_id = ?";
 
@@ -46,46 +46,46 @@ impl Statements {
             head_serial: prepare(HEAD, How::ReadSerial).await?,
             head: prepare(HEAD, How::Read).await?,
             row_serial: prepare(
-                "SELECT hash FROM entries WHERE event_id = ? AND segment = ? AND seq = ?",
+                "SELECT hash FROM journal_entries WHERE event_id = ? AND segment = ? AND seq = ?",
                 How::ReadSerial,
             )
             .await?,
             rows: prepare(
-                "SELECT seq, prev_hash, hash, bytes FROM entries \
+                "SELECT seq, prev_hash, hash, bytes FROM journal_entries \
                  WHERE event_id = ? AND segment = ? AND seq > ? AND seq <= ? LIMIT ?",
                 How::Read,
             )
             .await?,
             move_head: prepare(
-                "UPDATE entries SET head_seq = ?, head_hash = ? WHERE event_id = ? AND segment = ? \
+                "UPDATE journal_entries SET head_seq = ?, head_hash = ? WHERE event_id = ? AND segment = ? \
                  IF head_seq = ? AND head_hash = ? AND epoch = ? AND sealed = false",
                 How::Conditional,
             )
             .await?,
             insert: prepare(
-                "INSERT INTO entries (event_id, segment, seq, prev_hash, hash, bytes) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO journal_entries (event_id, segment, seq, prev_hash, hash, bytes) VALUES (?, ?, ?, ?, ?, ?)",
                 How::Conditional,
             )
             .await?,
             open: prepare(
-                "UPDATE entries SET epoch = ?, head_seq = ?, head_hash = ?, sealed = false \
+                "UPDATE journal_entries SET epoch = ?, head_seq = ?, head_hash = ?, sealed = false \
                  WHERE event_id = ? AND segment = ? IF epoch = null",
                 How::Conditional,
             )
             .await?,
             raise: prepare(
-                "UPDATE entries SET epoch = ? WHERE event_id = ? AND segment = ? IF epoch = ? AND sealed = false",
+                "UPDATE journal_entries SET epoch = ? WHERE event_id = ? AND segment = ? IF epoch = ? AND sealed = false",
                 How::Conditional,
             )
             .await?,
             seal: prepare(
-                "UPDATE entries SET sealed = true WHERE event_id = ? AND segment = ? \
+                "UPDATE journal_entries SET sealed = true WHERE event_id = ? AND segment = ? \
                  IF head_seq = ? AND epoch = ? AND sealed = false",
                 How::Conditional,
             )
             .await?,
-            list_event: prepare("INSERT INTO events (bucket, event_id) VALUES (?, ?)", How::Write).await?,
-            events: prepare("SELECT event_id FROM events WHERE bucket = ? AND event_id > ? LIMIT ?", How::Read).await?,
+            list_event: prepare("INSERT INTO journal_events (bucket, event_id) VALUES (?, ?)", How::Write).await?,
+            events: prepare("SELECT event_id FROM journal_events WHERE bucket = ? AND event_id > ? LIMIT ?", How::Read).await?,
             snapshot: prepare(SNAPSHOT, How::Read).await?,
             snapshot_serial: prepare(SNAPSHOT, How::ReadSerial).await?,
             point_to_snapshot: prepare(
