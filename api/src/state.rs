@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
+use usher_engine::adapters::cql::Cluster;
 use usher_engine::checkout::Runner;
 use usher_engine::clock::Clock;
 use usher_engine::event::Registry;
@@ -65,6 +66,8 @@ pub struct Inner {
     pub inbox: Arc<dyn payments::Inbox>,
     /// Work that follows.
     pub jobs: Arc<dyn jobs::Queue>,
+    /// The cluster that the journal is in, if it is in one.
+    pub cluster: Option<Arc<Cluster>>,
     /// Running events.
     pub events: Registry,
     /// Keeps the views; tells how far they are.

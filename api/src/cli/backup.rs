@@ -24,6 +24,7 @@ use usher_engine::store::StoreError;
 use super::{Outcome, say};
 use crate::config::Fault;
 use crate::desk::hex;
+use crate::house::KEYSPACE_FILE;
 
 /// The sandbox's own memory; a house with a real provider has none.
 const SANDBOX: &str = "sandbox.db";
@@ -90,6 +91,12 @@ fn at(path: &Path) -> impl Fn(io::Error) -> BackupError {
 fn take(data: &Path, to: &Path) -> Result<JournalCheck, BackupError> {
     if to.exists() {
         return Err(BackupError::Refused(format!("{} is there already and is not overwritten", to.display())));
+    }
+    if let Ok(keyspace) = fs::read_to_string(data.join(KEYSPACE_FILE)) {
+        // Restored without its journal it would sell every seat again.
+        let what =
+            format!("its events are in the keyspace {}: back that up by the cluster's own means", keyspace.trim());
+        return Err(BackupError::Refused(what));
     }
     let has_sandbox = data.join(SANDBOX).is_file();
     let names: Vec<&str> = FILES.into_iter().chain(has_sandbox.then_some(SANDBOX)).collect();

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio::runtime::{Builder, Runtime};
 use usher_engine::orders::{Projector, ProjectorParts};
 use usher_engine::store::StoreError;
 
@@ -12,15 +13,17 @@ use crate::house::Stores;
 
 pub(super) fn migrate(from: &From) -> Outcome {
     let settings = from.settings()?;
-    // Opening brings them to this version.
-    Stores::open(&settings.stores).map_err(|fault| vec![fault])?;
+    let threads = threads()?;
+    let applied = Stores::migrate(&settings, threads.handle()).map_err(|fault| vec![fault])?;
+    applied.iter().for_each(|name| say(&format!("Applied {name}.")));
     say("The stores are at this version.");
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn rebuild_views(from: &From) -> Outcome {
     let settings = from.settings()?;
-    let stores = Stores::open(&settings.stores).map_err(|fault| vec![fault])?;
+    let threads = threads()?;
+    let stores = Stores::open(&settings, threads.handle()).map_err(|fault| vec![fault])?;
     let projector = Projector::new(ProjectorParts {
         journal: Arc::clone(&stores.journal),
         views: Arc::clone(&stores.views),
@@ -35,4 +38,10 @@ pub(super) fn rebuild_views(from: &From) -> Outcome {
     rebuilt.map_err(|error| vec![Fault { key: "views".to_owned(), what: error.to_string() }])?;
     say("The views are rebuilt from the journal.");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the drivers of servers live.
+fn threads() -> Result<Runtime, Vec<Fault>> {
+    let threads = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    threads.map_err(|error| vec![Fault { key: "threads".to_owned(), what: error.to_string() }])
 }

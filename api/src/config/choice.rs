@@ -11,7 +11,7 @@ use super::Settings;
 use super::layers::{Fault, first_line, parsed};
 
 /// Sections of this kind.
-pub(super) const CHOICES: [&str; 4] = ["stores", "payments", "mail", "ticket_store"];
+pub(super) const CHOICES: [&str; 5] = ["stores", "journal", "payments", "mail", "ticket_store"];
 
 const KIND: &str = "kind";
 /// Keys of a section that may be missing at once; more than any has.

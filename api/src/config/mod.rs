@@ -11,8 +11,9 @@ pub mod units;
 
 pub use layers::{ENV_PREFIX, Fault, Layers};
 pub use settings::{
-    AccountsSettings, EventsSettings, JobsSettings, LiveSettings, LogFormat, LogSettings, MailSettings,
-    PaymentsSettings, Registration, ServerSettings, Settings, SmtpTls, StoresSettings, TicketsSettings,
+    AccountsSettings, CopiesSettings, EventsSettings, JobsSettings, JournalSettings, LiveSettings, LogFormat,
+    LogSettings, MailSettings, PaymentsSettings, Registration, ServerSettings, Settings, SmtpTls, StoresSettings,
+    TicketsSettings,
 };
 pub use ticket_store::{BucketAddressing, BucketDownloads, BucketSettings, TicketStoreSettings};
 
@@ -61,6 +62,13 @@ impl Settings {
         check(self.accounts.session >= Span::seconds(60), "accounts.session", "must be at least 1m");
         check(self.accounts.login_burst_max > 0, "accounts.login_burst_max", "must be at least 1");
         check(self.live.heartbeat >= Span::seconds(1), "live.heartbeat", "must be at least 1s");
+        if let JournalSettings::Cql { username, password, .. } = &self.journal {
+            check(
+                username.is_some() == password.is_some(),
+                "journal.username",
+                "needs journal.password, and it needs it",
+            );
+        }
         if let PaymentsSettings::Stripe { secret_key, webhook_secrets, publishable_key, .. } = &self.payments {
             let looks = ["sk_", "rk_"].iter().any(|prefix| secret_key.reveal().starts_with(prefix));
             check(looks, "payments.secret_key", "must begin with sk_ or rk_");

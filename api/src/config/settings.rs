@@ -1,6 +1,7 @@
 //! The settings: one struct per concern. `config/default.toml` shows every key with its default and what it means;
 //! a test holds the two together.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -19,6 +20,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Where everything durable is.
     pub stores: StoresSettings,
+    /// Where decisions are.
+    pub journal: JournalSettings,
     /// Running events.
     pub events: EventsSettings,
     /// Who takes the money.
@@ -120,6 +123,55 @@ pub enum StoresSettings {
 impl Default for StoresSettings {
     fn default() -> Self {
         Self::Sqlite { folder: PathBuf::from("./data") }
+    }
+}
+
+/// Where decisions are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum JournalSettings {
+    /// With the stores, in a file of its own.
+    #[default]
+    Sqlite,
+    /// In a CQL cluster: Apache Cassandra, ScyllaDB.
+    Cql {
+        /// `host:port` of some nodes; the others are learned from them.
+        contact_points: Vec<String>,
+        /// Our keyspace.
+        #[serde(default = "keyspace")]
+        keyspace: String,
+        /// Copies of each row, in the only datacenter or by its name; used when the keyspace is made.
+        #[serde(default)]
+        replication: CopiesSettings,
+        /// The datacenter whose nodes are asked first.
+        #[serde(default)]
+        datacenter: Option<String>,
+        /// Log in as.
+        #[serde(default)]
+        username: Option<String>,
+        /// With.
+        #[serde(default)]
+        password: Option<Secret>,
+    },
+}
+
+fn keyspace() -> String {
+    "usher".to_owned()
+}
+
+/// Copies of each row in a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CopiesSettings {
+    /// In the only datacenter.
+    Count(u8),
+    /// By datacenter.
+    ByDatacenter(BTreeMap<String, u8>),
+}
+
+impl Default for CopiesSettings {
+    fn default() -> Self {
+        Self::Count(3)
     }
 }
 

@@ -4,6 +4,7 @@
 //! goes the other way. Tasks that outlive a request run on a runtime of the house, not on the threads that serve
 //! requests: a driver's background tasks die with the runtime that made it.
 
+mod journal;
 mod money;
 mod parts;
 mod schedule;
@@ -23,6 +24,7 @@ use usher_engine::payments::{InboxProcessor, Reconciler};
 use crate::config::{Fault, Settings};
 use crate::state::AppState;
 
+pub(crate) use journal::KEYSPACE_FILE;
 pub use stores::{Stores, folder as data_folder};
 
 use parts::PayerLater;
@@ -61,7 +63,7 @@ impl House {
             .map_err(|error| one("threads", error.to_string()))?;
         let handle = threads.handle().clone();
         let threads = OwnRuntime(Some(threads));
-        let stores = Stores::open(&settings.stores).map_err(|fault| vec![fault])?;
+        let stores = Stores::open(&settings, &handle).map_err(|fault| vec![fault])?;
         let jobs_config = WorkersConfig {
             jobs_at_once_max: settings.jobs.at_once_max,
             lease: settings.jobs.lease.0,

@@ -115,6 +115,7 @@ pub(super) fn open(
         payments: Arc::clone(&stores.payments),
         inbox: Arc::clone(&stores.inbox),
         jobs: Arc::clone(&stores.jobs),
+        cluster: stores.cluster.clone(),
         events,
         projector,
         payer: paying.payer,

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+use usher_engine::adapters::cql::Cluster;
 use usher_engine::adapters::sqlite;
 use usher_engine::journal::Journal;
 use usher_engine::{accounts, catalogue, jobs, orders, payments};
 
-use crate::config::{Fault, StoresSettings};
+use super::journal;
+use crate::config::{Fault, Settings, StoresSettings};
 
 /// Everything durable.
 #[derive(Clone)]
@@ -28,19 +31,34 @@ pub struct Stores {
     pub inbox: Arc<dyn payments::Inbox>,
     /// Work that follows.
     pub jobs: Arc<dyn jobs::Queue>,
+    /// The cluster that the journal is in, if it is in one.
+    pub cluster: Option<Arc<Cluster>>,
 }
 
 impl Stores {
-    /// Opens them, making and migrating what has to be.
+    /// Brings everything to this version; tells what was changed in a cluster.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn migrate(settings: &Settings, home: &Handle) -> Result<Vec<&'static str>, Fault> {
+        let applied = journal::migrate(&settings.journal, home)?;
+        // Opening brings files to this version.
+        Self::open(settings, home)?;
+        Ok(applied)
+    }
+
+    /// Opens them, making and migrating what has to be in files. The drivers of servers live on `home`.
     ///
     /// # Errors
     /// They cannot be opened.
-    pub fn open(settings: &StoresSettings) -> Result<Self, Fault> {
-        match settings {
+    pub fn open(settings: &Settings, home: &Handle) -> Result<Self, Fault> {
+        match &settings.stores {
             StoresSettings::Sqlite { folder } => {
                 let opened = sqlite::Stores::open(folder).map_err(|error| fault(folder, &error.to_string()))?;
+                let journal = journal::open(&settings.journal, folder, opened.journal, home)?;
                 Ok(Self {
-                    journal: opened.journal,
+                    journal: journal.journal,
+                    cluster: journal.cluster,
                     accounts: opened.accounts,
                     catalogue: opened.catalogue,
                     views: opened.views,

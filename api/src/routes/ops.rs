@@ -1,13 +1,19 @@
 //! For the machinery around the server.
 
+use std::time::Duration;
+
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{Answer, ok};
 use crate::middleware::headers::CACHE_POLLED;
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
+
+/// How long the journal's cluster may take to say that it is there.
+const PROBE_MAX: Duration = Duration::from_secs(2);
 
 /// The process answers.
 pub(crate) async fn healthz() -> Answer {
@@ -22,9 +28,21 @@ pub(crate) async fn readyz(state: Data<AppState>) -> Answer {
     }
     state.jobs.counts().await?;
     state.accounts.session([0; 32], state.clock.now()).await?;
+    // Without its journal an event takes no command; what was sold can still be looked at, which is not being ready.
+    if let Some(cluster) = &state.cluster {
+        let failure = match timeout(PROBE_MAX, cluster.probe()).await {
+            Ok(answer) => answer.err().map(|error| error.to_string()),
+            Err(elapsed) => Some(elapsed.to_string()),
+        };
+        if let Some(why) = failure {
+            tracing::warn!(why, "the journal's cluster does not answer");
+            return Err(Problem::new(&kinds::UNAVAILABLE, "The journal's cluster does not answer"));
+        }
+    }
+    let journal = if state.cluster.is_some() { "cql" } else { "sqlite" };
     let tickets = state.ticket_files.health();
     let degraded: Vec<&str> = tickets.is_down().then(|| tickets.backend()).into_iter().collect();
-    ok(&json!({"status": "ready", "degraded": degraded}))
+    ok(&json!({"status": "ready", "journal": journal, "degraded": degraded}))
 }
 
 /// Metrics in Prometheus' text format.

@@ -5,7 +5,10 @@
 #[path = "../../../engine/tests/suite/support/bucket_server.rs"]
 mod bucket_server;
 mod buying;
+#[path = "../../../engine/tests/cassandra/mod.rs"]
+mod cassandra;
 mod command_line;
+mod cql_house;
 mod editing;
 mod limits;
 mod live;

@@ -51,13 +51,13 @@ pub struct JournalTimes {
 }
 
 impl Default for JournalTimes {
-    /// A node that hangs costs one try. When all do, whoever waits for an append knows it in two seconds: the append
-    /// and the first sign of the take-over after it.
+    /// A node that hangs costs one try. When all do, the event is being rebuilt before
+    /// [`crate::event::Handle::ask`] stops waiting for one that is.
     fn default() -> Self {
         Self {
-            append_max: Duration::from_millis(1_200),
-            try_max: Duration::from_millis(500),
-            silence_max: Duration::from_millis(700),
+            append_max: Duration::from_millis(1_700),
+            try_max: Duration::from_millis(600),
+            silence_max: Duration::from_millis(1_000),
         }
     }
 }

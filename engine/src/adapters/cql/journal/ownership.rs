@@ -33,6 +33,11 @@ impl CqlJournal {
         if seq == 1 || !(seq - 1).is_multiple_of(SEGMENT_ENTRIES) {
             return Ok(());
         }
+        // As it goes nearly always: this owner wrote the entry before.
+        let at_once = timeout(self.remaining(deadline), self.seal_and_open(event, sealed, route)).await;
+        if matches!(at_once, Ok(Ok(true))) {
+            return Ok(());
+        }
         let mut doubts_count = 0;
         loop {
             let step = timeout(self.remaining(deadline), self.step_to_segment(event, sealed, route)).await;
@@ -75,10 +80,29 @@ impl CqlJournal {
         if before.sealed {
             self.open_partition(event, segment, entry.epoch, (before.seq, before.hash), route).await?;
         } else {
-            let values = (key(event), bigint(segment - 1), bigint(before.seq), bigint(entry.epoch));
-            self.attempt(&self.statements.seal, values, route).await?;
+            self.seal(event, sealed, route).await?;
         }
         Ok(Step::Tried)
+    }
+
+    /// Seals the partition before that of `sealed` and opens its own; whether both were certainly carried out.
+    async fn seal_and_open(
+        &self,
+        event: EventId,
+        sealed: &SealedEntry,
+        route: &Arc<Elsewhere>,
+    ) -> Result<bool, CqlError> {
+        let SealedEntry { entry, prev_hash, .. } = sealed;
+        let head = (entry.seq - 1, *prev_hash);
+        Ok(self.seal(event, sealed, route).await?
+            && self.open_partition(event, segment_of(entry.seq), entry.epoch, head, route).await?)
+    }
+
+    async fn seal(&self, event: EventId, first_after: &SealedEntry, route: &Arc<Elsewhere>) -> Result<bool, CqlError> {
+        let SealedEntry { entry, prev_hash, .. } = first_after;
+        let (seq, segment) = (entry.seq - 1, segment_of(entry.seq) - 1);
+        let values = (key(event), bigint(segment), bigint(seq), prev_hash.as_slice(), bigint(entry.epoch));
+        self.attempt(&self.statements.seal, values, route).await
     }
 
     async fn open_partition(

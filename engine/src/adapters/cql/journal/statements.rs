@@ -80,7 +80,7 @@ impl Statements {
             .await?,
             seal: prepare(
                 "UPDATE journal_entries SET sealed = true WHERE event_id = ? AND segment = ? \
-                 IF head_seq = ? AND epoch = ? AND sealed = false",
+                 IF head_seq = ? AND head_hash = ? AND epoch = ? AND sealed = false",
                 How::Conditional,
             )
             .await?,
