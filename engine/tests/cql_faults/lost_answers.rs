@@ -51,7 +51,7 @@ async fn lose_answers(addresses: Vec<std::net::SocketAddr>, nodes: Nodes, each_c
     }
     let met = trouble.met();
     assert!(met.iter().all(|(_, count)| *count > 0), "every kind of trouble was to be met: {met:?}");
-    println!(
+    eprintln!(
         "lost answers (seed {SEED}): {} appends acknowledged in {took:.1?}, {} unknown ({} of them had landed), {} \
          certainly not written; p50 {} ms, p99 {} ms; {met:?}; 0 false yes, 0 false no",
         told.acknowledged_count,

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use usher_core::{EventId, HoldId};
+use usher_engine::adapters::cql::journal::JournalTimes;
 use usher_engine::event::AskError;
 use usher_engine::ids;
 use usher_engine::journal::Journal;
 
 use crate::events::{House, hold_as};
 use crate::support::owner::{Owner, Told};
-use crate::support::{Nodes, journal, nodes, run, whole};
+use crate::support::{Nodes, journal, journal_with, nodes, run, whole};
 
 /// Events that are appended to at once.
 const EVENTS_COUNT: usize = 8;
@@ -19,8 +20,15 @@ const EVENTS_COUNT: usize = 8;
 const THINKS: Duration = Duration::from_millis(20);
 /// Whoever asks while no node answers knows that within this, and what the machine adds by being busy.
 const TOLD_WITHIN: Duration = Duration::from_millis(2_000 + 500);
-/// From the moment that nodes go on until events are sold again.
-const SELLING_WITHIN: Duration = Duration::from_secs(5);
+/// From the moment that nodes go on until events are sold again; a sample beside other work gets more.
+fn selling_within() -> Duration {
+    Duration::from_secs(if whole() { 5 } else { 30 })
+}
+/// Three nodes and their load share two cores here, with whatever else runs: an append gets three times as long as in
+/// production, and a try as long as there.
+fn times() -> JournalTimes {
+    JournalTimes { append_max: JournalTimes::default().append_max * 3, ..JournalTimes::default() }
+}
 /// Buyers that ask at once: more than an event's gate lets in.
 const BUYERS_COUNT: u32 = 600;
 
@@ -32,7 +40,7 @@ fn nobody_notices_that_one_node_of_three_dies_or_hangs() {
 
 async fn lose_one(nodes: Nodes, spell: Duration) {
     let settings = nodes.fresh_settings().await;
-    let (loaded, others) = (journal(&settings).await, journal(&settings).await);
+    let loaded = journal_with(&settings, times()).await;
     let over = Arc::new(AtomicBool::new(false));
     let load = (0..EVENTS_COUNT).map(|_| {
         let (journal, over) = (loaded.clone(), Arc::clone(&over));
@@ -59,11 +67,10 @@ async fn lose_one(nodes: Nodes, spell: Duration) {
     let cassandra = nodes.cassandra;
     tokio::task::spawn_blocking(|| cassandra.restart(2)).await.unwrap();
     nodes.agreed().await;
-    drop(others);
     let mut told = Told::default();
     ended.into_iter().for_each(|owner| told.add(&owner.unwrap()));
     assert_eq!((told.unknown_count, told.not_written_count), (0, 0));
-    println!(
+    eprintln!(
         "one node of three hung for {spell:?}, another killed for {spell:?}: {} appends, 0 errors; p50 {} ms, p99 {} ms, \
          longest {} ms",
         told.acknowledged_count,
@@ -125,7 +132,7 @@ async fn lose_all(nodes: Nodes, spell: Duration) {
     let mut seat = 7_000;
     while handle.ask(hold_as(HoldId(ids::fresh()), seat)).await.is_err() {
         seat += 1;
-        assert!(resumed.elapsed() < SELLING_WITHIN, "nothing is sold {SELLING_WITHIN:?} after the nodes went on");
+        assert!(resumed.elapsed() < selling_within(), "nothing is sold {:?} after the nodes went on", selling_within());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let selling_after = resumed.elapsed();
@@ -137,7 +144,7 @@ async fn lose_all(nodes: Nodes, spell: Duration) {
     assert!(longest <= TOLD_WITHIN, "somebody waited {longest:?}");
     assert!(told_no_count > 0 && busy_count.load(Ordering::Relaxed) > 0, "the gate was to be full");
     assert!(matches!(journal.read(event, 0, 1).await.as_deref(), Ok([_])));
-    println!(
+    eprintln!(
         "all nodes hung for {spell:?} under {BUYERS_COUNT} buyers: {told_no_count} told no, the last after {longest:.1?}, \
          {} of all at once by the gate; selling again {selling_after:.1?} after they went on",
         busy_count.load(Ordering::Relaxed),

@@ -51,7 +51,7 @@ async fn take_over_in_turns(nodes: Nodes, take_overs_count: u64) {
     let entries = all(&two[0], event).await;
     assert_eq!(entries.len() as u64, tenure.head_seq);
     assert!(entries.is_sorted(), "an entry of an older epoch follows one of a newer");
-    println!(
+    eprintln!(
         "take-overs (seed {SEED}): {take_overs_count}, {acknowledged_count} appends acknowledged to old owners before, \
          0 after; {unknown_count} landed unknown to them; each knew it at its first append after"
     );

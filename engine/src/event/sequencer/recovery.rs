@@ -13,8 +13,9 @@ use super::{Book, Output, Panicked, Request, Sequencer, State};
 use crate::event::load::{Doubt, LoadError, Loaded};
 use crate::event::{AskError, Standing, View};
 
-/// How long an event that spent its restarts on the outside world stays down before it tries again.
-pub const COOL_DOWN_MS: u64 = 5_000;
+/// How long an event that spent its restarts on the outside world stays down before it tries again: it is to sell within
+/// five seconds of the journal being back.
+pub const COOL_DOWN_MS: u64 = 2_000;
 
 /// Why an event is rebuilt from its journal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -100,8 +100,13 @@ async fn up_count(address: SocketAddr) -> Result<usize, CqlError> {
 
 /// A connection of one's own, as another process would have.
 pub(crate) async fn journal(settings: &ClusterSettings) -> CqlJournal {
+    journal_with(settings, JournalTimes::default()).await
+}
+
+/// The same, with other times.
+pub(crate) async fn journal_with(settings: &ClusterSettings, times: JournalTimes) -> CqlJournal {
     let cluster = Cluster::connect(settings, home()).await.unwrap();
-    CqlJournal::open(cluster, JournalTimes::default()).await.unwrap()
+    CqlJournal::open(cluster, times).await.unwrap()
 }
 
 /// Runs a test where its drivers live.

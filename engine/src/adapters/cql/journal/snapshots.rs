@@ -105,7 +105,7 @@ impl CqlJournal {
         let mut all = Vec::new();
         for chunk in 0..pointer.chunks_count {
             let values = (key(event), bigint(pointer.seq), pointer.generation, chunk);
-            let answer = self.cluster.session().execute_unpaged(&self.statements.chunks, values).await?;
+            let answer = self.cluster.session().execute_unpaged(&self.statements.chunk, values).await?;
             let rows = answer.into_rows_result()?;
             let Some((bytes,)) = rows.maybe_first_row::<(Vec<u8>,)>()? else { return Ok(None) };
             all.extend(bytes);
