@@ -6,7 +6,7 @@ use usher_core::plan::{Layout, generate};
 
 use crate::audit::Audit;
 use crate::dice::Dice;
-use crate::executor::{ProcId, Sim};
+use crate::executor::{ProcId, Sim, WORLD};
 use crate::faults::{Faults, Hit};
 use crate::house::{House, HouseSpec};
 use crate::lock;
@@ -116,8 +116,11 @@ impl Outside {
                 let mut dice = self.sim.dice();
                 let long = dice.chance(10);
                 let us = if long { dice.between(30_000_000, 300_000_000) } else { dice.between(50_000, 5_000_000) };
-                self.sim.sleep_us(us).await;
-                self.open_house();
+                let outside = self.clone();
+                self.sim.spawn(WORLD, 0x09e4, async move {
+                    outside.sim.sleep_us(us).await;
+                    outside.open_house();
+                });
             }
         }
     }
