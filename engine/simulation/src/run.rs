@@ -144,11 +144,7 @@ async fn happen(outside: Outside, fates: Fates, item: Item) {
         }
         Happening::Webhook(fate) => fates.arm(fate),
         Happening::Refund(fate) => outside.stripe.arm_refund(fate),
-        Happening::AuthorizationExpires => {
-            if outside.stripe.expire_authorization() {
-                faults.count(Hit::Other("an authorization expired"));
-            }
-        }
+        Happening::Twist(twist) => outside.stripe.arm_twist(twist),
     }
 }
 

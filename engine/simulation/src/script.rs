@@ -7,7 +7,7 @@ use usher_core::{AreaIdx, Ask, SeatIdx, TierIdx};
 
 use crate::dice::Dice;
 use crate::faults::{CALLS, Moment, OPS, Op, READS, Trouble, WRITES};
-use crate::stripe::{Card, RefundFate};
+use crate::stripe::{Card, RefundFate, Twist};
 
 /// When faults end. What was begun before goes on.
 pub(crate) const CALM_AT_MS: u64 = 600_000;
@@ -40,7 +40,7 @@ pub(crate) enum Happening {
     Wall { offset_ms: i64 },
     Webhook(Fate),
     Refund(RefundFate),
-    AuthorizationExpires,
+    Twist(Twist),
 }
 
 /// What the network does to the next webhook.
@@ -236,7 +236,7 @@ fn end(dice: &mut Dice) -> Happening {
 }
 
 fn mishap(dice: &mut Dice) -> Happening {
-    match dice.below(12) {
+    match dice.below(13) {
         0..=2 => Happening::Webhook(Fate::Repeated { times: u32::try_from(dice.between(2, 6)).unwrap_or(2) }),
         3..=4 => Happening::Webhook(Fate::Late { by_ms: dice.between(5_000, 72 * 3_600_000) }),
         5..=6 => Happening::Webhook(Fate::Lost),
@@ -245,6 +245,6 @@ fn mishap(dice: &mut Dice) -> Happening {
             Happening::Wall { offset_ms: dice.pick(&offsets_ms) }
         }
         9..=10 => Happening::Refund(dice.pick(&[RefundFate::Slow, RefundFate::FailsLater, RefundFate::Fails])),
-        _ => Happening::AuthorizationExpires,
+        _ => Happening::Twist(dice.pick(&[Twist::Expires, Twist::CapturedPastUs])),
     }
 }

@@ -43,13 +43,14 @@ impl Outside {
         let sim = Sim::new(seed, traced);
         let layout = Arc::new(generate::small().compile().expect("a generated plan is valid"));
         let audit = Audit::new(sim.clone(), &layout);
+        let faults = Faults::default();
         let clustered = Dice::of(&[seed, 0xc105]).chance(50);
         Self {
             seed,
-            faults: Faults::default(),
             rows: Rows::new(audit.clone(), bug),
             durable: Durable::default(),
-            stripe: Stripe::new(sim.clone(), audit.clone(), bug == Some(Bug::CaptureAtOnce)),
+            stripe: Stripe::new(sim.clone(), audit.clone(), faults.clone(), bug == Some(Bug::CaptureAtOnce)),
+            faults,
             layout,
             bug,
             street: Arc::new(Mutex::new(Street { clustered, ..Street::default() })),

@@ -36,6 +36,8 @@ pub(super) struct Money {
     pub(super) captured_minor: u64,
     pub(super) sent: BTreeMap<String, Sent>,
     pub(super) declined: BTreeSet<u32>,
+    /// Somebody else than the house may take it.
+    past_us: bool,
 }
 
 impl Money {
@@ -97,12 +99,21 @@ impl Audit {
         });
     }
 
+    /// Somebody is about to take the money without the house.
+    pub(crate) fn captured_past_us(&self, order: OrderId) {
+        self.with_money(order, |money, _| {
+            money.past_us = true;
+            None
+        });
+    }
+
     pub(crate) fn captured(&self, order: OrderId, amount_minor: u64) {
         self.with_money(order, |money, state| {
             money.standing_minor = money.standing_minor.saturating_sub(amount_minor);
             money.captured_minor += amount_minor;
             let sold = matches!(state, Some(OrderState::Confirmed));
-            (!sold).then(|| ("I4-charged-unsold", format!("{amount_minor} are taken for {order}, which is {state:?}")))
+            (!sold && !money.past_us)
+                .then(|| ("I4-charged-unsold", format!("{amount_minor} are taken for {order}, which is {state:?}")))
         });
     }
 

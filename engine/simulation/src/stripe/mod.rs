@@ -14,7 +14,8 @@ use usher_core::{Minor, OrderId, RefundId};
 use usher_engine::payments::{GatewayError, Intent, IntentStatus, ProviderRefund, ProviderRefundStatus};
 
 use crate::audit::Audit;
-use crate::executor::Sim;
+use crate::executor::{Sim, WORLD};
+use crate::faults::{Faults, Hit};
 use crate::lock;
 
 pub(crate) use gateway::SimGateway;
@@ -47,6 +48,15 @@ pub(crate) enum RefundFate {
     Fails,
 }
 
+/// What becomes of an authorization without our doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Twist {
+    /// It is given up, as time does after a week.
+    Expires,
+    /// Somebody captures it at the provider's own desk.
+    CapturedPastUs,
+}
+
 /// A webhook to be delivered.
 #[derive(Debug, Clone)]
 pub(crate) struct Webhook {
@@ -76,6 +86,7 @@ struct State {
     webhooks: BTreeMap<String, (&'static str, OrderId)>,
     outbox: VecDeque<Webhook>,
     refund_fates: VecDeque<RefundFate>,
+    twists: VecDeque<Twist>,
     failed_refunds: Vec<RefundId>,
     ids_count: u64,
 }
@@ -85,6 +96,7 @@ struct State {
 pub(crate) struct Stripe {
     sim: Sim,
     audit: Audit,
+    faults: Faults,
     state: Arc<Mutex<State>>,
     /// Rung when a webhook is to be delivered.
     pub(crate) posted: Arc<Notify>,
@@ -93,8 +105,8 @@ pub(crate) struct Stripe {
 }
 
 impl Stripe {
-    pub(crate) fn new(sim: Sim, audit: Audit, automatic_capture: bool) -> Self {
-        Self { sim, audit, state: Arc::default(), posted: Arc::default(), automatic_capture }
+    pub(crate) fn new(sim: Sim, audit: Audit, faults: Faults, automatic_capture: bool) -> Self {
+        Self { sim, audit, faults, state: Arc::default(), posted: Arc::default(), automatic_capture }
     }
 
     pub(crate) fn next_webhook(&self) -> Option<Webhook> {
@@ -110,8 +122,14 @@ impl Stripe {
         lock(&self.state).refund_fates.push_back(fate);
     }
 
+    pub(crate) fn arm_twist(&self, twist: Twist) {
+        lock(&self.state).twists.push_back(twist);
+    }
+
     pub(crate) fn calm(&self) {
-        lock(&self.state).refund_fates.clear();
+        let mut state = lock(&self.state);
+        state.refund_fates.clear();
+        state.twists.clear();
     }
 
     fn now_s(&self) -> i64 {
@@ -191,9 +209,11 @@ impl Stripe {
             "payment_intent.amount_capturable_updated"
         });
         if moved && self.automatic_capture {
-            let amount = lock(&self.state).intents.get(intent).map_or(Minor(0), |known| known.intent.amount_minor);
-            // A refusal leaves the authorization as it is.
-            let _ = self.capture(intent, amount, &format!("automatic:{intent}"));
+            self.capture_alone(intent, "automatic");
+        }
+        let twist = if moved { lock(&self.state).twists.pop_front() } else { None };
+        if let Some(twist) = twist {
+            self.twist(intent, twist);
         }
         moved
     }
@@ -210,14 +230,38 @@ impl Stripe {
         })
     }
 
-    /// Gives the oldest authorization up, as time does after a week.
-    pub(crate) fn expire_authorization(&self) -> bool {
-        let oldest = {
-            let state = lock(&self.state);
-            let standing = state.intents.values().find(|known| known.intent.status == IntentStatus::RequiresCapture);
-            standing.map(|known| known.intent.id.clone())
-        };
-        oldest.is_some_and(|intent| self.cancel(&intent).is_ok())
+    /// Takes what is authorized, asked by nobody of ours; a refusal leaves it as it is.
+    fn capture_alone(&self, intent: &str, who: &str) -> bool {
+        let amount = lock(&self.state).intents.get(intent).map_or(Minor(0), |known| known.intent.amount_minor);
+        self.capture(intent, amount, &format!("{who}:{intent}")).is_ok()
+    }
+
+    fn twist(&self, intent: &str, twist: Twist) {
+        let (stripe, intent) = (self.clone(), intent.to_owned());
+        let us = self.sim.dice().between(1_000, 3_000_000);
+        self.sim.spawn(WORLD, 0x7415, async move {
+            stripe.sim.sleep_us(us).await;
+            let happened = match twist {
+                Twist::Expires => stripe.cancel(&intent).is_ok(),
+                Twist::CapturedPastUs => {
+                    stripe.expect_past_us(&intent);
+                    stripe.capture_alone(&intent, "desk")
+                }
+            };
+            if happened {
+                stripe.faults.count(Hit::Other(match twist {
+                    Twist::Expires => "an authorization expired",
+                    Twist::CapturedPastUs => "a payment was captured past us",
+                }));
+            }
+        });
+    }
+
+    fn expect_past_us(&self, intent: &str) {
+        let order = lock(&self.state).intents.get(intent).map(|known| known.order);
+        if let Some(order) = order {
+            self.audit.captured_past_us(order);
+        }
     }
 
     /// Ends a refund that was under way.
