@@ -5,8 +5,8 @@
 //! and organizers, and a process that may end between any two steps. An auditor that shares no state with the house
 //! keeps its own ledger and says what is wrong; [`planted`] bugs show that it can.
 //!
-//! Faults are happenings of a script made from the seed, so a failing history can be told as a short list. Rolling for a
-//! fault at each call was refused: such a history cannot be shortened.
+//! Faults are happenings of a script made from the seed, so a failing history can be told as a short list. Rolling for
+//! a fault at each call was refused: such a history cannot be shortened.
 
 mod audit;
 mod cluster_run;

@@ -1,7 +1,7 @@
 //! Deliberate bugs, one for each invariant and rule of a protocol, to show that the auditor can fail.
 //!
-//! Each is a wrong wire in this package, or rules that lie; the house's own code is as it is. A bug must be found within
-//! its number of seeds, by one of the codes that name what it breaks.
+//! Each is a wrong wire in this package, or rules that lie; the house's own code is as it is. A bug must be found
+//! within its number of seeds, by one of the codes that name what it breaks.
 
 use usher_core::{Ask, Command, Fact, HoldLine, Inventory, Place, PlaceHold, Rejection, SeatStatus, UnixMillis};
 use usher_engine::event::Rules;

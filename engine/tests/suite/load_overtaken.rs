@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use usher_core::plan::generate;
 use usher_core::{EventId, Fact, Limits, Minor, Priced, TierIdx, UnixMillis};
-use usher_engine::event::{Plan, Plans};
 use usher_engine::event::load::{Heavy, LoadError, Loader};
+use usher_engine::event::{Plan, Plans};
 use usher_engine::journal::{AppendError, Entry, Journal, JournalError, SealedEntry, StoredSnapshot, Tenure};
 
 use crate::support::memory_journal::MemoryJournal;

@@ -1,4 +1,4 @@
-//! The network between the provider and the house: webhooks come after a moment, late, twice, in another order, or never.
+//! The network between provider and house: webhooks come after a moment, late, twice, in another order, or never.
 //! The provider signs each attempt anew and tries again for three days.
 
 use std::collections::VecDeque;
