@@ -123,8 +123,8 @@ pub struct SalesFigures {
 /// Minutes of history in [`SalesFigures::places_by_minute`]: one day.
 pub const SALES_MINUTES_MAX: usize = 1_440;
 
-/// What one step of the projector changes; applied with its checkpoint in one transaction.
-#[derive(Debug, Clone, Default)]
+/// What one step of the projector changes; applied with its checkpoint, both or neither.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct ViewChanges {
     /// New or changed holds.
     pub put_holds: Vec<HeldRecord>,

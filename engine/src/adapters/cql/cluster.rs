@@ -72,7 +72,8 @@ impl Cluster {
     ///
     /// # Errors
     /// No node prepared it.
-    pub async fn prepare(self: &Arc<Self>, cql: &'static str, how: How) -> Result<PreparedStatement, CqlError> {
+    pub async fn prepare(self: &Arc<Self>, cql: impl Into<String>, how: How) -> Result<PreparedStatement, CqlError> {
+        let cql = cql.into();
         self.call(move |cluster| async move {
             let mut statement = cluster.session.prepare(cql).await?;
             how.apply(&mut statement, &cluster.profiles);

@@ -45,8 +45,14 @@ pub struct Migration {
 }
 
 /// All of them, oldest first. One that has been released is never edited.
-pub const SCHEMA: &[Migration] =
-    &[Migration { name: "0001_journal", cql: include_str!("../../../../schema/cql/0001_journal.cql") }];
+pub const SCHEMA: &[Migration] = &[
+    Migration { name: "0001_journal", cql: include_str!("../../../../schema/cql/0001_journal.cql") },
+    Migration { name: "0002_accounts", cql: include_str!("../../../../schema/cql/0002_accounts.cql") },
+    Migration { name: "0003_catalogue", cql: include_str!("../../../../schema/cql/0003_catalogue.cql") },
+    Migration { name: "0004_orders", cql: include_str!("../../../../schema/cql/0004_orders.cql") },
+    Migration { name: "0005_payments", cql: include_str!("../../../../schema/cql/0005_payments.cql") },
+    Migration { name: "0006_jobs", cql: include_str!("../../../../schema/cql/0006_jobs.cql") },
+];
 
 /// What a migrator did.
 #[derive(Debug, Clone, PartialEq, Eq)]

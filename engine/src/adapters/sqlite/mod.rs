@@ -21,10 +21,11 @@ mod lock;
 mod metrics;
 mod open;
 mod orders;
-mod page;
 mod payments;
 mod stores;
 mod writer;
+
+use super::page;
 
 pub use metrics::describe;
 pub use stores::Stores;

@@ -49,15 +49,17 @@ pub(super) fn rows_asked(rows_max: u32) -> i64 {
     i64::from(rows_max.clamp(1, PAGE_ROWS_MAX)) + 1
 }
 
+/// Where a list goes on after this row.
+pub(super) fn cursor(list: List, key: &Key) -> String {
+    URL_SAFE_NO_PAD.encode([&[list as u8][..], &key.order.to_be_bytes(), &key.tie].concat())
+}
+
 /// The page of up to [`rows_asked`] rows.
 pub(super) fn page<T>(list: List, mut rows: Vec<T>, rows_max: u32, key: impl Fn(&T) -> Key) -> Page<T> {
     let shown = rows_count(rows_max);
     let more = rows.len() > shown;
     rows.truncate(shown);
-    let next_cursor = rows.last().filter(|_| more).map(|last| {
-        let Key { order, tie } = key(last);
-        URL_SAFE_NO_PAD.encode([&[list as u8][..], &order.to_be_bytes(), &tie].concat())
-    });
+    let next_cursor = rows.last().filter(|_| more).map(|last| cursor(list, &key(last)));
     Page { rows, next_cursor }
 }
 
