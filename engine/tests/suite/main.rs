@@ -7,6 +7,7 @@ mod cassandra;
 mod catalogue_conformance;
 mod cql_journal;
 mod cql_schema;
+mod cql_stores;
 mod event_actor;
 mod event_faults;
 mod event_registry;

@@ -1,0 +1,76 @@
+//! CQL's stores: the conformance suites over one keyspace of a real server.
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+use usher_engine::adapters::cql::{Cluster, Stores, migrate};
+use usher_engine::jobs::Queue;
+
+use crate::accounts_conformance::every_account_store;
+use crate::catalogue_conformance::every_catalogue;
+use crate::jobs_conformance::every_queue;
+use crate::orders_conformance::{every_contact_store, every_views_store};
+use crate::payments_conformance::{every_inbox, every_payments_store};
+use crate::support::cql::{fresh_settings, home};
+
+/// The tables of jobs; the index of their buckets may say more than there is.
+const JOB_TABLES: [&str; 4] = ["jobs", "jobs_due", "jobs_open", "jobs_ended"];
+
+/// A keyspace that all tests of this process share, because making its tables takes longer than the tests.
+async fn cluster(test: &str) -> Option<Arc<Cluster>> {
+    static CLUSTER: OnceCell<Option<Arc<Cluster>>> = OnceCell::const_new();
+    let shared = CLUSTER.get_or_init(|| async {
+        let settings = fresh_settings(test)?;
+        migrate(&settings, home()).await.unwrap();
+        Some(Cluster::connect(&settings, home()).await.unwrap())
+    });
+    shared.await.clone()
+}
+
+async fn stores(test: &str) -> Option<Stores> {
+    Some(Stores::open(&cluster(test).await?).await.unwrap())
+}
+
+#[tokio::test]
+async fn cql_keeps_every_rule_of_accounts() {
+    let Some(stores) = stores("cql_keeps_every_rule_of_accounts").await else { return };
+    every_account_store(stores.accounts.as_ref()).await;
+}
+
+#[tokio::test]
+async fn cql_keeps_every_rule_of_the_catalogue() {
+    let Some(stores) = stores("cql_keeps_every_rule_of_the_catalogue").await else { return };
+    every_catalogue(stores.catalogue.as_ref()).await;
+}
+
+#[tokio::test]
+async fn cql_keeps_every_rule_of_jobs() {
+    let Some(cluster) = cluster("cql_keeps_every_rule_of_jobs").await else { return };
+    every_queue(async || -> Arc<dyn Queue> {
+        for table in JOB_TABLES {
+            cluster
+                .call(async move |cluster: Arc<Cluster>| {
+                    cluster.session().query_unpaged(format!("TRUNCATE {table}"), ()).await?;
+                    Ok::<(), usher_engine::adapters::cql::CqlError>(())
+                })
+                .await
+                .unwrap();
+        }
+        Stores::open(&cluster).await.unwrap().jobs
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cql_keeps_every_rule_of_payments_and_the_inbox() {
+    let Some(stores) = stores("cql_keeps_every_rule_of_payments_and_the_inbox").await else { return };
+    every_payments_store(stores.payments.as_ref()).await;
+    every_inbox(stores.inbox.as_ref()).await;
+}
+
+#[tokio::test]
+async fn cql_keeps_every_rule_of_views_and_contacts() {
+    let Some(stores) = stores("cql_keeps_every_rule_of_views_and_contacts").await else { return };
+    every_views_store(stores.views.as_ref()).await;
+    every_contact_store(stores.contacts.as_ref()).await;
+}
