@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OnceCell;
-use usher_engine::adapters::cql::{Cluster, Stores, migrate};
+use usher_engine::adapters::cql::{Cluster, CqlError, Stores};
 use usher_engine::jobs::Queue;
 
 use crate::accounts_conformance::every_account_store;
@@ -11,24 +10,13 @@ use crate::catalogue_conformance::every_catalogue;
 use crate::jobs_conformance::every_queue;
 use crate::orders_conformance::{every_contact_store, every_views_store};
 use crate::payments_conformance::{every_inbox, every_payments_store};
-use crate::support::cql::{fresh_settings, home};
+use crate::support::cql::shared_cluster;
 
 /// The tables of jobs; the index of their buckets may say more than there is.
 const JOB_TABLES: [&str; 4] = ["jobs", "jobs_due", "jobs_open", "jobs_ended"];
 
-/// A keyspace that all tests of this process share, because making its tables takes longer than the tests.
-async fn cluster(test: &str) -> Option<Arc<Cluster>> {
-    static CLUSTER: OnceCell<Option<Arc<Cluster>>> = OnceCell::const_new();
-    let shared = CLUSTER.get_or_init(|| async {
-        let settings = fresh_settings(test)?;
-        migrate(&settings, home()).await.unwrap();
-        Some(Cluster::connect(&settings, home()).await.unwrap())
-    });
-    shared.await.clone()
-}
-
 async fn stores(test: &str) -> Option<Stores> {
-    Some(Stores::open(&cluster(test).await?).await.unwrap())
+    Some(Stores::open(&shared_cluster(test).await?).await.unwrap())
 }
 
 #[tokio::test]
@@ -45,13 +33,13 @@ async fn cql_keeps_every_rule_of_the_catalogue() {
 
 #[tokio::test]
 async fn cql_keeps_every_rule_of_jobs() {
-    let Some(cluster) = cluster("cql_keeps_every_rule_of_jobs").await else { return };
+    let Some(cluster) = shared_cluster("cql_keeps_every_rule_of_jobs").await else { return };
     every_queue(async || -> Arc<dyn Queue> {
         for table in JOB_TABLES {
             cluster
                 .call(async move |cluster: Arc<Cluster>| {
                     cluster.session().query_unpaged(format!("TRUNCATE {table}"), ()).await?;
-                    Ok::<(), usher_engine::adapters::cql::CqlError>(())
+                    Ok::<(), CqlError>(())
                 })
                 .await
                 .unwrap();

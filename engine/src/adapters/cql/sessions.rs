@@ -21,7 +21,7 @@ static BY_END: ListSpec = ListSpec {
     table: "sessions_by_end",
     owner: None,
     at: "expires_at",
-    id: "token",
+    id: "session",
     id_is_text: true,
     bucket_ms: MINUTE_MS,
     is_worked_off: true,

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::OnceCell;
 use usher_engine::adapters::cql::journal::{CqlJournal, JournalTimes};
 use usher_engine::adapters::cql::{Cluster, ClusterSettings, Replication, migrate};
 
@@ -36,11 +37,21 @@ pub(crate) fn fresh_settings(test: &str) -> Option<ClusterSettings> {
     Some(ClusterSettings { replication, request_max, ..ClusterSettings::new(cql.contact_points(), &keyspace) })
 }
 
-/// A journal in a keyspace of its own; `None` when `test` has to be skipped.
+/// A keyspace with this program's schema that all tests of this process share, because making its tables takes longer
+/// than most tests; `None` when `test` has to be skipped.
+pub(crate) async fn shared_cluster(test: &str) -> Option<Arc<Cluster>> {
+    static CLUSTER: OnceCell<Option<Arc<Cluster>>> = OnceCell::const_new();
+    let shared = CLUSTER.get_or_init(|| async {
+        let settings = fresh_settings(test)?;
+        migrate(&settings, home()).await.unwrap();
+        Some(Cluster::connect(&settings, home()).await.unwrap())
+    });
+    shared.await.clone()
+}
+
+/// A journal in the shared keyspace, for events of one's own; `None` when `test` has to be skipped.
 pub(crate) async fn fresh_journal(test: &str) -> Option<(Arc<Cluster>, CqlJournal)> {
-    let settings = fresh_settings(test)?;
-    migrate(&settings, home()).await.unwrap();
-    let cluster = Cluster::connect(&settings, home()).await.unwrap();
+    let cluster = shared_cluster(test).await?;
     let journal = CqlJournal::open(Arc::clone(&cluster), PATIENT).await.unwrap();
     Some((cluster, journal))
 }
