@@ -89,6 +89,8 @@ pub(super) struct Arrived {
 pub(super) enum Operate {
     /// Forget what went wrong and try again.
     Reset,
+    /// The event's history is damaged: answer this to everybody.
+    Condemn(AskError),
     /// Keep a snapshot and stop for good, unless somebody needs the event; answers whether it stopped.
     Unload(oneshot::Sender<bool>),
     /// Finish what was taken, keep a snapshot and stop for good. The gate is closed already.
@@ -324,6 +326,13 @@ impl Handler<Operate> for EventActor {
     fn handle(&mut self, operate: Operate, ctx: &mut Self::Context) {
         match operate {
             Operate::Reset => self.feed(Input::Reset, ctx),
+            Operate::Condemn(answer) => {
+                self.feed(Input::Condemned(answer), ctx);
+                // An armed timer would keep the context, and with it the view's channel, open past the last handle.
+                if let Some(timer) = self.timer.take() {
+                    ctx.cancel_future(timer);
+                }
+            }
             Operate::Unload(done) => {
                 let is_watched = self.view.receiver_count() > super::handle::OWN_RECEIVERS;
                 if is_watched || !self.shared.gate.is_unused() || !self.sequencer.is_idle() {

@@ -178,6 +178,11 @@ impl Handle {
         self.actor.do_send(Operate::Reset);
     }
 
+    /// Refuses everything from now on.
+    pub(super) fn condemn(&self, answer: AskError) {
+        self.actor.do_send(Operate::Condemn(answer));
+    }
+
     /// Unloads the event unless it is needed; tells whether it is gone.
     pub(super) async fn unload(&self) -> bool {
         let (done, unloaded) = oneshot::channel();

@@ -3,10 +3,12 @@
 //! Callers who come while an event loads share the load. An event that cannot be loaded is remembered with its reason,
 //! and the others run on. A dead actor (a fault in the shell itself) is replaced, with a pause that grows.
 
+mod verification;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use actix::Supervisor;
@@ -26,6 +28,8 @@ use super::{AskError, Decided, EventStatus, Handle, Looked, Standing, View};
 
 /// Events that load at the same time; the rest wait for their turn.
 pub const LOADS_AT_ONCE_MAX: usize = 4;
+/// Events whose history is verified at the same time, beside the sale.
+const VERIFICATIONS_AT_ONCE_MAX: usize = 1;
 /// How often [`Registry::run`] looks for idle and dead events.
 pub const SWEEP_MS: u64 = 5_000;
 
@@ -36,6 +40,7 @@ pub struct Registry {
 }
 
 struct Inner {
+    me: Weak<Self>,
     parts: Parts,
     loader: Loader,
     series: Series,
@@ -44,6 +49,7 @@ struct Inner {
     turns: Mutex<BTreeMap<EventId, Arc<tokio::sync::Mutex<()>>>>,
     troubles: Mutex<BTreeMap<EventId, Trouble>>,
     loads: Semaphore,
+    verifications: Arc<Semaphore>,
     places: Arc<Semaphore>,
     draining: AtomicBool,
 }
@@ -104,7 +110,8 @@ impl Registry {
         let loader =
             Loader { journal: Arc::clone(&parts.journal), plans: Arc::clone(&parts.plans), heavy: Heavy::OffThread };
         let places = Arc::new(Semaphore::new(parts.limits.loaded_events_max.clamp(1, Semaphore::MAX_PERMITS)));
-        let inner = Inner {
+        let inner = Arc::new_cyclic(|me| Inner {
+            me: Weak::clone(me),
             parts,
             loader,
             series: Series::new(),
@@ -113,10 +120,11 @@ impl Registry {
             turns: Mutex::default(),
             troubles: Mutex::default(),
             loads: Semaphore::new(LOADS_AT_ONCE_MAX),
+            verifications: Arc::new(Semaphore::new(VERIFICATIONS_AT_ONCE_MAX)),
             places,
             draining: AtomicBool::new(false),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        });
+        Ok(Self { inner })
     }
 
     /// The event, loaded if it was not. Callers who come while it loads share the load.

@@ -5,6 +5,7 @@
 //! by the chain, but may never go unnoticed when it matters.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use usher_core::{Command, EventId};
 use usher_engine::adapters::sqlite::Stores;
 use usher_engine::adapters::sqlite::backup::check_journal;
-use usher_engine::event::AskError;
+use usher_engine::event::{AskError, OpenError, Standing};
 
 use crate::journal_conformance::{appended, fresh_event};
 use crate::support::events::{House, hold};
@@ -144,4 +145,49 @@ async fn a_kind_of_fact_that_only_a_newer_program_knows_stops_its_event_with_the
     let words = "was written by a newer version: vocabulary 200, known up to 1";
     assert!(matches!(&refused, Err(AskError::Unavailable(why)) if why.contains(words)), "{refused:?}");
     house.registry.ask(other, hold(2)).await.unwrap();
+}
+
+/// Two events that have sold, in a closed folder. Each starts from a snapshot of its last entry.
+async fn two_events_with_snapshots() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::over(Stores::open(folder.path()).unwrap().journal);
+    for event in [EventId(1), EventId(2)] {
+        let handle = house.on_sale(event).await;
+        for n in 0..10 {
+            handle.ask(hold(n)).await.unwrap();
+        }
+    }
+    house.registry.drain().await;
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_a_snapshot_hides_brings_its_event_down_soon_after_the_start() {
+    let folder = two_events_with_snapshots().await;
+    let (one, other) = (EventId(1), EventId(2));
+    let conn = Connection::open(folder.path().join("journal.db")).unwrap();
+    let whole = blob(&conn, "bytes", one, 3);
+    let mut bytes = whole.clone();
+    *bytes.last_mut().unwrap() ^= 1;
+    set_blob(&conn, "bytes", one, 3, &bytes);
+
+    let house = House::over(Stores::open(folder.path()).unwrap().journal);
+    let mut views = house.registry.subscribe(one).await.unwrap();
+    // The channel closes when nobody may look any more.
+    let closed = async { while views.changed().await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(30), closed).await.expect("the damage is found");
+    let names_it = |why: &str| why.contains("damaged at entry 3");
+    let refused = house.registry.ask(one, hold(20)).await;
+    assert!(matches!(&refused, Err(AskError::Unavailable(why)) if names_it(why)), "{refused:?}");
+    let unseen = house.registry.view(one).await;
+    assert!(matches!(&unseen, Err(OpenError::Refused(why)) if names_it(why)), "{unseen:?}");
+    house.registry.ask(other, hold(20)).await.unwrap();
+    let standings: Vec<_> = house.registry.statuses().into_iter().map(|status| status.standing).collect();
+    assert!(matches!(&standings[0], Standing::Down { why, needs_operator: true } if names_it(why)), "{standings:?}");
+    assert_eq!(standings[1], Standing::Running);
+
+    // Mended from a backup and reset by an operator, it sells on.
+    set_blob(&conn, "bytes", one, 3, &whole);
+    house.registry.reset(one);
+    house.registry.ask(one, hold(20)).await.unwrap();
 }

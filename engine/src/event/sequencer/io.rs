@@ -33,6 +33,8 @@ pub enum Input<T> {
     Tick,
     /// An operator says: try again, and forget what went wrong.
     Reset,
+    /// The event's history turned out to be damaged; everybody is told so.
+    Condemned(AskError),
     /// The event is being unloaded; whoever still comes is told that nothing was done.
     Close,
 }

@@ -117,6 +117,7 @@ impl<T> Sequencer<T> {
             Input::LoadFailed(error) => self.load_failed(at, error, out),
             Input::Tick => self.tick(at, out),
             Input::Reset => self.reset(at, out),
+            Input::Condemned(answer) => self.condemned(answer, out),
             Input::Close => self.state = State::Down { answer: AskError::NotApplied, until: None },
         }
         self.rearm(out);

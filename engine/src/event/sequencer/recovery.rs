@@ -197,6 +197,18 @@ impl<T> Sequencer<T> {
         }
     }
 
+    /// The history below the memory is damaged. Nothing that rests on it is told any more: what is on its way may become
+    /// durable, but whoever put it there only hears that nobody knows.
+    pub(super) fn condemned(&mut self, answer: AskError, out: &mut Vec<Output<T>>) {
+        self.undecide_gathered();
+        if let Some(flight) = self.in_flight.take() {
+            let again = flight.lose(&AskError::OutcomeUnknown, out);
+            self.put_back(again);
+        }
+        self.flush_asked = false;
+        self.go_down(answer, None, out);
+    }
+
     fn go_down(&mut self, answer: AskError, until: Option<UnixMillis>, out: &mut Vec<Output<T>>) {
         self.give_doubtful_up(out);
         for ask in std::mem::take(&mut self.waiting) {

@@ -275,3 +275,23 @@ fn an_append_that_comes_back_after_a_reload_is_ignored() {
     stage.feed(Input::Appended { seq: 1, outcome: Ok(()) });
     assert_eq!(stage.replies.len(), before);
 }
+
+#[test]
+fn once_the_history_is_known_to_be_damaged_nobody_is_told_anything_that_rests_on_it() {
+    let mut stage = busy_stage();
+    let views_count = stage.views.len();
+    let damaged = AskError::Unavailable("damaged at entry 3".to_owned());
+    stage.feed(Input::Condemned(damaged.clone()));
+    assert_eq!(stage.replies[&10], Err(AskError::OutcomeUnknown), "its entry is on its way");
+    for token in [20, 11, 12, 21] {
+        assert_eq!(stage.replies[&token], Err(damaged.clone()), "{token}");
+    }
+    assert!(matches!(&stage.standing, Some(Standing::Down { why, needs_operator: true }) if why.contains("entry 3")));
+    stage.land();
+    stage.ask(30, hold(3));
+    assert_eq!(stage.replies[&30], Err(damaged));
+    assert_eq!(stage.views.len(), views_count, "no reader sees what landed");
+    assert!(stage.sequencer.last_snapshot().is_none() && !stage.sequencer.is_idle());
+    stage.flush();
+    assert!(stage.appends.is_empty());
+}
