@@ -130,6 +130,8 @@ const SERIES: &[(&str, f64)] = &[
     ("usher_entries_total", 4.0),
     ("usher_facts_total", 4.0),
     ("usher_events_loaded", 1.0),
+    ("usher_invariant_samples_total", 1.0),
+    ("usher_broken_invariants_total", 0.0),
     ("usher_projected_entries_total", 4.0),
     ("usher_projector_lag_entries", 0.0),
     ("usher_jobs{state=\"dead\"}", 0.0),

@@ -22,6 +22,7 @@ use super::gate::{DrainMeter, Permit};
 use super::handle::Shared;
 use super::load::{Doubt, LoadError, Loaded, Loader};
 use super::metrics::{self as names, Series};
+use super::sample::sample;
 use super::sequencer::{Input, Output, Request, Rules, Sequencer, SnapshotDue, Told};
 use super::{AskError, OnCommitted, Standing, View};
 use crate::clock::Clock;
@@ -264,7 +265,11 @@ impl EventActor {
 /// Encodes off the event's thread and keeps; a failure only makes the next replay longer.
 async fn keep_snapshot(journal: Arc<dyn Journal>, event: EventId, due: SnapshotDue) {
     let SnapshotDue { inventory, seq, hash } = due;
-    let encoded = tokio::task::spawn_blocking(move || snapshot::encode(&inventory.to_snapshot())).await;
+    let encoded = tokio::task::spawn_blocking(move || {
+        sample(event, seq, &inventory);
+        snapshot::encode(&inventory.to_snapshot())
+    });
+    let encoded = encoded.await;
     fail_point!("snapshot.encoded");
     let kept = match encoded {
         Ok(bytes) => journal.put_snapshot(event, StoredSnapshot { seq, hash, bytes }).await.map_err(|e| e.to_string()),

@@ -32,6 +32,15 @@ const EVENTS_LOADED: &str = "usher_events_loaded";
 /// Snapshots by `result`: `kept`, `failed` (count).
 const SNAPSHOTS: &str = "usher_snapshots_total";
 
+/// Histories walked after a start from a snapshot, by `result`: `sound`, `damaged`, or `left` because the event was
+/// unloaded (count).
+const VERIFICATIONS: &str = "usher_journal_verifications_total";
+
+/// States whose invariants were looked at: each one loaded, each one kept as a snapshot (count).
+const INVARIANTS_SAMPLED: &str = "usher_invariant_samples_total";
+/// Invariants found broken in those (count). Anything but 0 is a fault in the rules: alert on it.
+const INVARIANTS_BROKEN: &str = "usher_broken_invariants_total";
+
 /// Tells the recorder what the series mean.
 pub fn describe() {
     describe_counter!(ASKS, Unit::Count, "Asks of events by result");
@@ -46,6 +55,11 @@ pub fn describe() {
     describe_histogram!(LOAD_SECONDS, Unit::Seconds, "How long loading an event took");
     describe_gauge!(EVENTS_LOADED, Unit::Count, "Events loaded");
     describe_counter!(SNAPSHOTS, Unit::Count, "Snapshots by result");
+    describe_counter!(INVARIANTS_SAMPLED, Unit::Count, "States whose invariants were looked at");
+    describe_counter!(INVARIANTS_BROKEN, Unit::Count, "Invariants found broken in sampled states");
+    // There from the start, so that an alert has something to look at.
+    counter!(INVARIANTS_BROKEN).absolute(0);
+    describe_counter!(VERIFICATIONS, Unit::Count, "Histories walked after a start from a snapshot, by result");
 }
 
 /// The series of the hot path, looked up once. Made with the registry: install the recorder before.
@@ -124,4 +138,13 @@ pub(super) fn loaded(took: Duration) {
 
 pub(super) fn snapshot(result: &'static str) {
     counter!(SNAPSHOTS, "result" => result).increment(1);
+}
+
+pub(super) fn verified(result: &'static str) {
+    counter!(VERIFICATIONS, "result" => result).increment(1);
+}
+
+pub(super) fn sampled(broken_count: usize) {
+    counter!(INVARIANTS_SAMPLED).increment(1);
+    counter!(INVARIANTS_BROKEN).increment(broken_count as u64);
 }

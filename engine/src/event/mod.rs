@@ -9,6 +9,7 @@ pub mod metrics;
 mod parts;
 mod plan;
 mod registry;
+mod sample;
 pub mod sequencer;
 mod standing;
 mod view;

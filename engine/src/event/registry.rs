@@ -23,6 +23,7 @@ use super::handle::{self, Shared};
 use super::load::{Heavy, Loaded, Loader};
 use super::metrics::{self as names, Series};
 use super::parts::{OpenError, Parts};
+use super::sample::sample;
 use super::sequencer::{Budget, COOL_DOWN_MS, Request, Told};
 use super::{AskError, Decided, EventStatus, Handle, Looked, Standing, View};
 
@@ -366,6 +367,8 @@ impl Inner {
         let gate = Gate::new(self.parts.limits.gate_permits, self.series.gate_in_use.clone());
         let shared = Arc::new(Shared::new(event, gate, views, self.parts.clock.clone(), self.series.clone()));
         let (arbiter, seat) = self.arbiters.seat();
+        let (tenure, is_verified) = (loaded.tenure, loaded.snapshot_seq == 0);
+        let sampled = loaded.inventory.clone();
         let parts = ActorParts {
             event,
             rules: self.parts.rules.clone(),
@@ -385,6 +388,11 @@ impl Inner {
         if let Some(trouble) = locked(&self.troubles).get_mut(&event) {
             trouble.failure = None;
         }
+        if !is_verified {
+            self.verify(&arbiter, &handle, tenure);
+        }
+        // Not waited for, and lost when the process ends: it is a sample.
+        drop(tokio::task::spawn_blocking(move || sample(event, tenure.head_seq, &sampled)));
         Ok(handle)
     }
 }

@@ -3,6 +3,7 @@
 //! Catching is sound because whoever gets [`Panicked`] throws the inventory away: nobody looks at a half-done change.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -38,6 +39,12 @@ pub(super) enum Applied {
 /// The rules panicked; the inventory must not be used again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::event) struct Panicked(pub(super) String);
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the rules panicked: {}", self.0)
+    }
+}
 
 impl Rules {
     /// Rules with another `decide`.
