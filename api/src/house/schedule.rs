@@ -8,7 +8,7 @@ use usher_engine::catalogue::{EventRecord, EventState, PublicFilter};
 use usher_engine::event::AskError;
 
 use crate::desk::organizer::state_of;
-use crate::problem::Problem;
+use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 
 /// Events looked at in one round.
@@ -54,9 +54,25 @@ impl Schedule {
             if let Err(problem) = open_and_close(state).await {
                 tracing::warn!(%problem, "opening and closing sales");
             }
-            let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
-            for event in touched {
-                if let Err(problem) = copy(state, event, &mut known).await {
+            self.copy_touched(state, &mut known).await;
+        }
+    }
+
+    async fn copy_touched(&self, state: &AppState, known: &mut BTreeMap<EventId, EventState>) {
+        let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
+        for event in touched {
+            match copy(state, event, known).await {
+                Ok(()) => {}
+                // A draft that was asked for something and then deleted: there is nowhere to copy to.
+                Err(problem) if is_gone(state, event).await => {
+                    tracing::debug!(%problem, %event, "a deleted event");
+                    known.remove(&event);
+                }
+                // It is touched again when it is loaded again: asking each round would only fill the log.
+                Err(problem) if problem.kind == &kinds::EVENT_UNAVAILABLE => {
+                    tracing::warn!(%problem, %event, "an event that is out of order");
+                }
+                Err(problem) => {
                     tracing::warn!(%problem, %event, "copying how an event stands");
                     self.touched(event);
                 }
@@ -117,6 +133,10 @@ fn due_command(record: &EventRecord) -> Option<Command> {
     }
 }
 
+async fn is_gone(state: &AppState, event: EventId) -> bool {
+    matches!(state.catalogue.event(event).await, Ok(None))
+}
+
 async fn copy(state: &AppState, event: EventId, known: &mut BTreeMap<EventId, EventState>) -> Result<(), Problem> {
     let view = state.events.view(event).await?;
     let now = state_of(view.phase, view.counts);
@@ -132,4 +152,26 @@ async fn copy(state: &AppState, event: EventId, known: &mut BTreeMap<EventId, Ev
         known.insert(event, now);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use usher_engine::clock::Clock;
+
+    use super::*;
+    use crate::config::{Settings, StoresSettings};
+    use crate::house::House;
+
+    #[actix_web::test]
+    async fn an_event_that_the_catalogue_does_not_know_is_not_copied_again_and_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = StoresSettings::Sqlite { folder: folder.path().join("data") };
+        let settings = Settings { stores, ..Settings::default() };
+        let house = House::open(settings, ([127, 0, 0, 1], 0).into(), Clock::system()).unwrap();
+        let (schedule, mut known) = (Schedule::default(), BTreeMap::new());
+        schedule.touched(EventId(404));
+        schedule.copy_touched(house.state(), &mut known).await;
+        assert!(schedule.touched.lock().unwrap().is_empty());
+        house.stop().await;
+    }
 }

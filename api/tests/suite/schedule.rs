@@ -85,3 +85,19 @@ async fn an_event_whose_calling_off_was_cut_short_pays_its_buyers_back_all_the_s
     house.until(&path, Some(&buyer), |order| order["state"] == "refunded" && order["refunds"][0]["paid"] == true).await;
     house.stop().await;
 }
+
+#[actix_web::test]
+async fn a_draft_that_was_asked_for_something_and_then_deleted_is_not_kept_loaded() {
+    let house = TestHouse::start().await;
+    let key = house.organizer().await;
+    let event = house.draft(&key, 1_000).await;
+    let path = format!("/api/v1/organizer/events/{event}");
+    let (status, problem) = house.call(Method::POST, &format!("{path}/open"), Some(&key), None).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (409, &json!("not_published")), "{problem}");
+    let is_loaded = || house.state().events.statuses().iter().any(|status| status.event.to_string() == event);
+    assert!(is_loaded());
+    let (status, answer) = house.call(Method::DELETE, &path, Some(&key), None).await;
+    assert_eq!(status.as_u16(), 204, "{answer}");
+    assert!(!is_loaded());
+    house.stop().await;
+}

@@ -212,6 +212,15 @@ impl Registry {
         }
     }
 
+    /// Unloads an event unless somebody needs it: for one that was deleted.
+    pub async fn unload(&self, event: EventId) {
+        if let Some(handle) = self.inner.running(event)
+            && handle.unload().await
+        {
+            self.inner.forget(&handle);
+        }
+    }
+
     /// Takes no more asks, finishes those taken, keeps snapshots, unloads everything and ends the threads.
     pub async fn drain(&self) {
         self.inner.draining.store(true, Ordering::Release);

@@ -170,7 +170,10 @@ pub async fn edit_event(
 pub async fn delete_event(state: &AppState, subject: &Subject, event: EventId) -> Result<(), Problem> {
     load(state, subject, Action::Organize, event).await?;
     match state.catalogue.delete_draft(event).await {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            state.events.unload(event).await;
+            Ok(())
+        }
         Err(error) => Err(on_conflict(error, &kinds::NOT_A_DRAFT)),
     }
 }
