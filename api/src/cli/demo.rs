@@ -1,12 +1,12 @@
 //! `usher demo`: everything embedded in one folder, with events to look at and logins to try.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
-use usher_core::{Currency, Minor, UnixMillis};
+use usher_core::{Currency, EventId, Minor, UnixMillis};
 use usher_engine::accounts::Role;
+use usher_engine::event::Standing;
 
-use super::serve::serve;
+use super::serve::{self, serve};
 use super::{Outcome, say};
 use crate::access::{Login, LoginVia, Subject};
 use crate::config::{Fault, Layers, Settings};
@@ -84,10 +84,10 @@ pub(super) fn run(listen: SocketAddr, data: &Path, json: bool) -> Outcome {
     logs::start(&settings.log).map_err(|fault| vec![fault])?;
     serve(settings, async move |state| {
         let fault = |problem: Problem| vec![Fault { key: "demo".to_owned(), what: problem.to_string() }];
-        let subject = seed(&state).await.map_err(fault)?;
+        let (subject, out_of_order) = seed(&state).await.map_err(fault)?;
         let key = renew_key(&state, &subject).await.map_err(fault)?;
         if json {
-            say_json(&state, &key)
+            say_json(&state, &key, &out_of_order);
         } else {
             say_plainly(&state, listen, data)
         }
@@ -102,24 +102,38 @@ fn settings(listen: SocketAddr, data: &Path) -> Result<Settings, Vec<Fault>> {
     layers.environment(std::env::vars());
     layers.command_line("server", "listen", &listen.to_string());
     layers.command_line("stores", "folder", &data.display().to_string());
-    layers.settings()
+    serve::settings(layers)
 }
 
-/// Makes what is not there yet; a start that was cut off is completed by the next one.
-async fn seed(state: &AppState) -> Result<Subject, Problem> {
+/// Makes what is not there yet; a start that was cut off is completed by the next one. An event that is out of order is
+/// left as it is, and told with its reason.
+async fn seed(state: &AppState) -> Result<(Subject, Vec<String>), Problem> {
     ensure_account(state, ADMIN_EMAIL, "House of Usher", Role::Admin).await?;
     let subject = ensure_account(state, ORGANIZER_EMAIL, "Demo Promotions", Role::Organizer).await?;
     let query = ListQuery { limit: Some(usher_engine::store::PAGE_ROWS_MAX), cursor: None };
     let there = organizer::my_events(state, &subject, &query).await?.data;
+    let mut out_of_order = Vec::new();
     for show in &SHOWS {
         let found = there.iter().find(|event| event.sheet.card.name == show.name).cloned();
         let event = match found {
             Some(event) => event,
             None => organizer::create_event(state, &subject, &form(show, state.clock.now())?).await?,
         };
+        if event.out_of_order {
+            out_of_order.push(format!("{} ({})", show.name, why_down(state, event.sheet.card.event)));
+            continue;
+        }
         put_on_sale(state, &subject, show, event).await?;
     }
-    Ok(subject)
+    Ok((subject, out_of_order))
+}
+
+fn why_down(state: &AppState, event: EventId) -> String {
+    let status = state.events.statuses().into_iter().find(|status| status.event == event);
+    match status.map(|status| status.standing) {
+        Some(Standing::Down { why, needs_operator: _ } | Standing::Reloading { why }) => why,
+        Some(Standing::Running) | None => "it did not answer".to_owned(),
+    }
 }
 
 async fn ensure_account(state: &AppState, email: &str, name: &str, role: Role) -> Result<Subject, Problem> {
@@ -198,13 +212,14 @@ fn say_plainly(state: &AppState, listen: SocketAddr, data: &Path) {
     }
 }
 
-fn say_json(state: &AppState, key: &str) {
+fn say_json(state: &AppState, key: &str, out_of_order: &[String]) {
     let login = |email: &str| serde_json::json!({"email": email, "password": PASSWORD});
     let line = serde_json::json!({
         "url": state.public_url,
         "organizer": login(ORGANIZER_EMAIL),
         "admin": login(ADMIN_EMAIL),
         "api_key": key,
+        "out_of_order": out_of_order,
     });
     say(&line.to_string());
 }

@@ -13,6 +13,7 @@ mod editing;
 mod limits;
 mod live;
 mod operating;
+mod out_of_order;
 mod pages;
 mod routes;
 mod sandbox_api;

@@ -182,6 +182,13 @@ impl EventSheet {
     /// # Errors
     /// The store or the event does not answer.
     pub async fn of(state: &AppState, record: &EventRecord) -> Result<Self, Problem> {
+        let sells = record.plan_digest.is_some() && record.state != EventState::Draft;
+        let view = if sells { Some(state.events.view(record.id).await?) } else { None };
+        Self::as_seen(state, record, view.as_deref()).await
+    }
+
+    /// The sheet of an event as a committed view of it shows it; without one, as the catalogue describes it.
+    pub(crate) async fn as_seen(state: &AppState, record: &EventRecord, view: Option<&View>) -> Result<Self, Problem> {
         let mut sheet = Self {
             card: record.into(),
             description: record.description.clone(),
@@ -196,12 +203,11 @@ impl EventSheet {
             return Ok(sheet);
         }
         let map = state.plans.of(record).await?;
-        let view = if record.state == EventState::Draft { None } else { Some(state.events.view(record.id).await?) };
         sheet.capacity_count = map.layout.capacity();
-        sheet.available_count = view.as_ref().map_or(sheet.capacity_count, |view| view.counts.available_count);
+        sheet.available_count = view.map_or(sheet.capacity_count, |view| view.counts.available_count);
         for (position, tier) in map.layout.tiers().iter().enumerate() {
             let planned = record.prices.iter().find(|price| price.tier == tier.code).map(|price| price.price_minor);
-            let price_minor = match &view {
+            let price_minor = match view {
                 Some(view) => view.prices.get(position).copied().flatten(),
                 None => planned,
             };

@@ -20,6 +20,8 @@ pub struct OrganizerEventSheet {
     /// What buyers see.
     #[serde(flatten)]
     pub sheet: EventSheet,
+    /// The event cannot run and needs its operator: counts are then 0 and prices as described, not as sold.
+    pub out_of_order: bool,
     /// Raised by each change; the `ETag`.
     pub revision: u64,
     /// What must be done before it can be published; empty once it can.
@@ -33,12 +35,19 @@ pub struct OrganizerEventSheet {
 }
 
 impl OrganizerEventSheet {
-    /// The sheet of an event.
+    /// The sheet of an event. One that is out of order is shown as it is described, so that it hides no other.
     ///
     /// # Errors
     /// The store or the event does not answer.
     pub async fn of(state: &AppState, record: &EventRecord) -> Result<Self, Problem> {
-        let sheet = EventSheet::of(state, record).await?;
+        let (sheet, out_of_order) = match EventSheet::of(state, record).await {
+            Ok(sheet) => (sheet, false),
+            Err(problem) if problem.kind == &kinds::EVENT_UNAVAILABLE => {
+                let described = EventSheet::as_seen(state, record, None).await?;
+                (EventSheet { capacity_count: 0, available_count: 0, ..described }, true)
+            }
+            Err(problem) => return Err(problem),
+        };
         let missing = match record.state {
             EventState::Draft => missing(&sheet),
             EventState::Announced
@@ -50,6 +59,7 @@ impl OrganizerEventSheet {
         };
         Ok(Self {
             sheet,
+            out_of_order,
             revision: record.revision,
             missing,
             created_at: record.created_at.into(),

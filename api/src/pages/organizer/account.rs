@@ -125,7 +125,8 @@ pub(super) async fn home(state: Data<AppState>, subject: Subject, query: Query<L
         let card = &event.sheet.card;
         let sold = event.sheet.capacity_count.saturating_sub(event.sheet.available_count);
         let when = when(card.starts_at, &card.time_zone);
-        (card.event, card.name.clone(), when, state_text(card.state), sold, event.sheet.capacity_count)
+        let stands = if event.out_of_order { "Out of order" } else { state_text(card.state) };
+        (card.event, card.name.clone(), when, stands, sold, event.sheet.capacity_count)
     });
     page(&HomePage {
         frame: Frame::new(&state),
