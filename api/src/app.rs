@@ -51,7 +51,7 @@ pub fn routes() -> Table {
     t.get(Organizer, "/api/v1/organizer/events/{event}", organizer::one);
     t.add(Method::PATCH, Organizer, "/api/v1/organizer/events/{event}", organizer::edit);
     t.add(Method::DELETE, Organizer, "/api/v1/organizer/events/{event}", organizer::delete);
-    t.add(Method::PUT, Organizer, "/api/v1/organizer/events/{event}/seating-plan", organizer::upload_plan);
+    t.add_for_plans(Method::PUT, Organizer, "/api/v1/organizer/events/{event}/seating-plan", organizer::upload_plan);
     t.post(Organizer, "/api/v1/organizer/events/{event}/seating-plan/generate", organizer::generate_plan);
     t.add(Method::PUT, Organizer, "/api/v1/organizer/events/{event}/prices", organizer::prices);
     t.post(Organizer, "/api/v1/organizer/events/{event}/publish", sale::publish);

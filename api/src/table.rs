@@ -3,6 +3,8 @@
 //! A route cannot be added without an [`Access`], and the gate that checks it stands before the handler. Tests read
 //! the same table, so that a route nobody thought about fails them.
 
+use std::future::ready;
+
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
@@ -10,7 +12,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
 
 use crate::access::Access;
-use crate::middleware::gate::gate;
+use crate::middleware::gate::{BodyLimit, gate};
 use crate::problem::{Problem, kinds};
 
 /// One route.
@@ -28,7 +30,7 @@ pub struct Entry {
 #[derive(Default)]
 pub struct Table {
     entries: Vec<Entry>,
-    resources: Vec<(&'static str, Resource)>,
+    resources: Vec<(&'static str, Resource, Vec<Method>)>,
 }
 
 impl Table {
@@ -65,30 +67,55 @@ impl Table {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
+        self.add_limited(method, access, BodyLimit::Usual, path, handler);
+    }
+
+    /// Adds a route that takes seating plans, which are larger than anything else.
+    pub fn add_for_plans<F, Args>(&mut self, method: Method, access: Access, path: &'static str, handler: F)
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add_limited(method, access, BodyLimit::Plan, path, handler);
+    }
+
+    fn add_limited<F, Args>(&mut self, method: Method, access: Access, limit: BodyLimit, path: &'static str, handler: F)
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
         self.entries.push(Entry { method: method.clone(), path, access });
-        let gate = from_fn(move |request: ServiceRequest, next: Next<_>| gate(access, request, next));
-        let route = if method == Method::GET {
-            Route::new().guard(guard::Any(guard::Get()).or(guard::Head()))
+        let gate = from_fn(move |request: ServiceRequest, next: Next<_>| gate(access, limit, request, next));
+        let (route, mut methods) = if method == Method::GET {
+            (Route::new().guard(guard::Any(guard::Get()).or(guard::Head())), vec![Method::GET, Method::HEAD])
         } else {
-            Route::new().method(method)
+            (Route::new().method(method.clone()), vec![method])
         };
         let route = route.to(handler).wrap(gate);
-        let at = self.resources.iter().position(|(known, _)| *known == path).unwrap_or_else(|| {
-            let nothing = web::to(async || Err::<&str, _>(Problem::of(&kinds::METHOD_NOT_ALLOWED)));
-            self.resources.push((path, web::resource(path).default_service(nothing)));
+        let at = self.resources.iter().position(|(known, ..)| *known == path).unwrap_or_else(|| {
+            self.resources.push((path, web::resource(path), Vec::new()));
             self.resources.len() - 1
         });
-        let (path, resource) = self.resources.swap_remove(at);
-        self.resources.push((path, resource.route(route)));
+        let (path, resource, mut known) = self.resources.swap_remove(at);
+        known.append(&mut methods);
+        self.resources.push((path, resource.route(route), known));
     }
 
     /// Hands the routes to the server. Paths are matched most literal first, whatever order they were added in.
     pub fn configure(mut self, config: &mut ServiceConfig) {
-        self.resources.sort_by_key(|(path, _)| sort_key(path));
-        for (_, resource) in self.resources {
-            config.service(resource);
+        self.resources.sort_by_key(|(path, ..)| sort_key(path));
+        for (_, resource, methods) in self.resources {
+            config.service(resource.default_service(no_such_method(&methods)));
         }
     }
+}
+
+/// What a resource answers to every method but its own.
+pub fn no_such_method(methods: &[Method]) -> Route {
+    let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    web::to(move || ready(Err::<&str, _>(Problem::of(&kinds::METHOD_NOT_ALLOWED).allow(&allow))))
 }
 
 /// Segments with a parameter come after literal ones: `/orders/me` before `/orders/{order}`.

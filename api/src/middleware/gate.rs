@@ -11,8 +11,9 @@ use actix_web::{HttpMessage, web};
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::RequestId;
+use super::{RequestId, body};
 use crate::access::{Access, Subject, authorize_route, csrf};
+use crate::config::ServerSettings;
 use crate::metrics as names;
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
@@ -47,6 +48,7 @@ impl InFlight {
 /// Never: what fails inside becomes a response.
 pub async fn gate(
     access: Access,
+    limit: BodyLimit,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -54,7 +56,7 @@ pub async fn gate(
         return Ok(ServiceResponse::from_err(Problem::of(&kinds::INTERNAL), request.into_parts().0));
     };
     let deadline = state.settings.server.deadline.0;
-    shelter(deadline, request, async |request| pass(access, &state, request, next).await).await
+    shelter(deadline, request, async |request| pass(access, limit, &state, request, next).await).await
 }
 
 /// Only the deadline and the catching of panics: for routes that speak another's API.
@@ -85,8 +87,9 @@ pub async fn shelter(
 
 async fn pass(
     access: Access,
+    limit: BodyLimit,
     state: &AppState,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let _place = if ALWAYS_OPEN.contains(&request.path()) { None } else { Some(state.in_flight.enter()?) };
@@ -100,6 +103,8 @@ async fn pass(
         csrf::check(request.request())?;
     }
     authorize_route(&subject, access)?;
+    // Only of those who may: nobody else makes the server read.
+    body::gather_undeclared(&mut request, bytes_max).await?;
     request.extensions_mut().insert(subject);
     Ok(next.call(request).await?.map_into_boxed_body())
 }

@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ACCEPT, CONTENT_LENGTH, HeaderMap};
+use actix_web::error::PayloadError;
+use actix_web::http::header::{ACCEPT, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, web};
 
-use super::RequestId;
+use super::{RequestId, body};
 use crate::metrics as names;
 use crate::pages::problems;
-use crate::problem::{Problem, kinds};
+use crate::problem::Problem;
 use crate::state::AppState;
 
 /// Paths whose problems are always JSON.
@@ -30,12 +31,11 @@ pub async fn shell(
     request.extensions_mut().insert(id.clone());
     let state = request.app_data::<web::Data<AppState>>().cloned();
     let as_page = wants_page(request.path(), request.headers());
-    let too_large = state.as_ref().is_some_and(|state| body_is_too_large(state, request.headers()));
-    let response = if too_large {
-        let problem = Problem::of(&kinds::TOO_LARGE);
-        ServiceResponse::from_err(problem, request.into_parts().0)
-    } else {
-        next.call(request).await?.map_into_boxed_body()
+    // Before the router: an address of nothing takes no larger bodies than the largest. Routes have limits of their own.
+    let bytes_max = state.as_ref().map_or(usize::MAX, |state| state.settings.server.plan_body_max.usize());
+    let response = match body::check_declared(request.headers(), bytes_max) {
+        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+        Err(problem) => ServiceResponse::from_err(problem, request.into_parts().0),
     };
     let mut response = as_problem(response, &id, state.as_ref().map(|state| state.get_ref()).filter(|_| as_page));
     if let Some(state) = state {
@@ -50,16 +50,18 @@ fn wants_page(path: &str, headers: &HeaderMap) -> bool {
     accepts.contains("text/html") && !JSON_PREFIXES.iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// Refused by its length before a byte of it is read; a body without a length is cut off by the handler's own limit.
-fn body_is_too_large(state: &AppState, headers: &HeaderMap) -> bool {
-    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    length.is_some_and(|bytes| bytes > state.settings.server.plan_body_max.0)
-}
-
 /// Gives a problem its form: the handler only said what it is. A page needs the state that its frame shows.
 fn as_problem(response: ServiceResponse, id: &RequestId, page_of: Option<&AppState>) -> ServiceResponse {
-    let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) else {
-        return response;
+    let Some(error) = response.response().error() else { return response };
+    let unread;
+    let problem = match (error.as_error::<Problem>(), error.as_error::<PayloadError>()) {
+        (Some(problem), _) => problem,
+        // A handler that takes the body as it comes cannot say what went wrong with it.
+        (None, Some(error)) => {
+            unread = body::problem_of(error);
+            &unread
+        }
+        (None, None) => return response,
     };
     let request = response.request();
     let formed = match page_of {

@@ -7,7 +7,7 @@ mod from;
 pub mod kinds;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
@@ -25,6 +25,8 @@ pub struct Problem {
     pub detail: String,
     /// When a repeat makes sense; sent as `Retry-After` too.
     pub retry_after_ms: Option<u64>,
+    /// The methods that the address knows; sent as `Allow`.
+    pub allow: Option<String>,
     /// Extension members.
     pub members: Map<String, Value>,
 }
@@ -33,7 +35,7 @@ impl Problem {
     /// A problem of a kind, with what happened this time.
     #[must_use]
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after_ms: None, members: Map::new() }
+        Self { kind, detail: detail.into(), retry_after_ms: None, allow: None, members: Map::new() }
     }
 
     /// A problem of a kind that needs no more words than its title.
@@ -46,6 +48,13 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With the methods that there are.
+    #[must_use]
+    pub fn allow(mut self, methods: &str) -> Self {
+        self.allow = Some(methods.to_owned());
         self
     }
 
@@ -112,6 +121,9 @@ impl Problem {
         if let Some(ms) = self.retry_after_ms {
             headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000).max(1)));
         }
+        if let Some(Ok(methods)) = self.allow.as_deref().map(HeaderValue::from_str) {
+            headers.insert(ALLOW, methods);
+        }
     }
 }
 
@@ -150,4 +162,43 @@ pub struct ProblemDocument {
     pub instance: Option<String>,
     /// When a repeat makes sense.
     pub retry_after_ms: Option<u64>,
+    /// Every fault of the request, each with its place; of `invalid`, `plan_invalid` and `not_ready`.
+    pub errors: Option<Vec<FaultDocument>>,
+    /// The most places that are allowed.
+    pub places_max: Option<u16>,
+    /// Places that the buyer has already.
+    pub has_count: Option<u32>,
+    /// The most live holds that are allowed.
+    pub holds_max: Option<u16>,
+    /// Seats that are in the way, by index.
+    pub seats: Option<Vec<u32>>,
+    /// A seat that is not, or is named twice, by index.
+    pub seat: Option<u32>,
+    /// Seats left where a block was sought.
+    pub seats_left: Option<u32>,
+    /// An area, by its position in the plan.
+    pub area_index: Option<u16>,
+    /// Places left in it.
+    pub left_count: Option<u32>,
+    /// A price tier, by its position in the plan.
+    pub tier_index: Option<u16>,
+    /// When the hold ends for good.
+    pub expires_at: Option<String>,
+    /// The state that the order is in.
+    pub state: Option<String>,
+    /// The line that cannot be refunded.
+    pub line: Option<u16>,
+    /// What the order costs.
+    pub total_minor: Option<u64>,
+}
+
+/// A fault of a request.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct FaultDocument {
+    /// Its place in the body, a JSON pointer; empty for the whole of it.
+    pub pointer: String,
+    /// What is wrong there.
+    pub detail: String,
+    /// The stable name of the fault, where it has one.
+    pub code: Option<String>,
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route};
@@ -14,7 +14,9 @@ use subtle::ConstantTimeEq;
 use super::form::Form;
 use super::operation::Operation;
 use super::refusal::Refusal;
+use crate::middleware::body;
 use crate::middleware::gate::shelter;
+use crate::table::no_such_method;
 
 use super::{Answer, Idempotency, PUBLISHABLE_KEY, Sandbox, Settings, cards, pay};
 
@@ -25,42 +27,53 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// Rows of one page of the ledger.
 const LEDGER_ROWS_MAX: u32 = 1_000;
 const FORM: &str = "application/x-www-form-urlencoded";
+/// What is Stripe's of this server.
+const API_PREFIX: &str = "/v1/";
 /// The longest idempotency key, as at Stripe.
 const KEY_BYTES_MAX: usize = 255;
 
-/// With a deadline, and a panic answered instead of a connection dropped.
-fn sheltered(route: Route) -> Route {
-    route.wrap(from_fn(async |request: ServiceRequest, next: Next<_>| {
-        shelter(DEADLINE, request, async |request| Ok(next.call(request).await?.map_into_boxed_body())).await
-    }))
+/// A resource whose handlers have a deadline and bounded bodies, whose panics are answered instead of a connection
+/// dropped, and which names its methods to who comes with another.
+fn at<const N: usize>(path: &str, routes: [(Method, Route); N]) -> Resource {
+    let methods: Vec<Method> = routes.iter().map(|(method, _)| method.clone()).collect();
+    let resource = routes.into_iter().fold(web::resource(path), |resource, (method, route)| {
+        let sheltered = from_fn(async |request: ServiceRequest, next: Next<_>| {
+            let bounded = async |mut request: ServiceRequest| {
+                body::check_declared(request.headers(), BODY_BYTES_MAX)?;
+                body::gather_undeclared(&mut request, BODY_BYTES_MAX).await?;
+                Ok(next.call(request).await?.map_into_boxed_body())
+            };
+            shelter(DEADLINE, request, bounded).await
+        });
+        resource.route(route.method(method).wrap(sheltered))
+    });
+    if path.starts_with(API_PREFIX) {
+        // As at Stripe.
+        resource.default_service(web::to(unknown))
+    } else {
+        resource.default_service(no_such_method(&methods))
+    }
 }
 
-/// A path with its methods; others are unknown there, as at Stripe.
-fn resource<const N: usize>(path: &str, routes: [Route; N]) -> Resource {
-    let resource = routes.into_iter().fold(web::resource(path), |resource, route| resource.route(sheltered(route)));
-    resource.default_service(web::to(unknown))
-}
-
+#[rustfmt::skip]
 pub(super) fn configure(sandbox: &Sandbox, config: &mut ServiceConfig) {
+    let (get, post) = (|| Method::GET, || Method::POST);
     config.service(
         web::scope("/sandbox")
             .app_data(Data::new(sandbox.clone()))
             .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
-            .service(resource("/v1/payment_intents", [web::post().to(create)]))
-            .service(resource("/v1/payment_intents/{intent}", [web::get().to(retrieve)]))
-            .service(resource("/v1/payment_intents/{intent}/confirm", [web::post().to(confirm)]))
-            .service(resource("/v1/payment_intents/{intent}/cancel", [web::post().to(cancel)]))
-            .service(resource("/v1/payment_intents/{intent}/capture", [web::post().to(capture)]))
-            .service(resource("/v1/refunds", [web::post().to(refund), web::get().to(list_refunds)]))
-            .service(resource("/v1/refunds/{refund}", [web::get().to(retrieve_refund)]))
-            .service(resource("/style.css", [web::get().to(pay::style)]))
-            .service(resource("/pay/{intent}", [web::get().to(pay::page), web::post().to(pay::submit)]))
-            .service(resource(
-                "/pay/{intent}/authenticate",
-                [web::get().to(pay::bank_page), web::post().to(pay::bank_submit)],
-            ))
-            .service(resource("/ledger", [web::get().to(ledger)]))
-            .service(resource("/settings", [web::get().to(settings), web::post().to(set)]))
+            .service(at("/v1/payment_intents", [(post(), web::to(create))]))
+            .service(at("/v1/payment_intents/{intent}", [(get(), web::to(retrieve))]))
+            .service(at("/v1/payment_intents/{intent}/confirm", [(post(), web::to(confirm))]))
+            .service(at("/v1/payment_intents/{intent}/cancel", [(post(), web::to(cancel))]))
+            .service(at("/v1/payment_intents/{intent}/capture", [(post(), web::to(capture))]))
+            .service(at("/v1/refunds", [(get(), web::to(list_refunds)), (post(), web::to(refund))]))
+            .service(at("/v1/refunds/{refund}", [(get(), web::to(retrieve_refund))]))
+            .service(at("/style.css", [(get(), web::to(pay::style))]))
+            .service(at("/pay/{intent}", [(get(), web::to(pay::page)), (post(), web::to(pay::submit))]))
+            .service(at("/pay/{intent}/authenticate", [(get(), web::to(pay::bank_page)), (post(), web::to(pay::bank_submit))]))
+            .service(at("/ledger", [(get(), web::to(ledger))]))
+            .service(at("/settings", [(get(), web::to(settings)), (post(), web::to(set))]))
             .default_service(web::to(unknown)),
     );
 }

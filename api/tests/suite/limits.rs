@@ -24,10 +24,76 @@ async fn a_body_past_the_limit_is_refused() {
     assert_eq!((status.as_u16(), &problem["code"]), (413, &json!("too_large")), "{problem}");
     let event = house.draft(&key, 1_000).await;
     let path = format!("/api/v1/organizer/events/{event}/seating-plan");
-    let request = house.request(Method::PUT, &path, Some(&key)).body(vec![b' '; 17 << 20]);
-    // The server answers before it has read the body, so the sending may fail; an answer, if any, is 413.
-    if let Ok(response) = request.send().await {
-        assert_eq!(response.status().as_u16(), 413);
+    // A declared length is judged before a byte of the body is sent.
+    let declared = |method: &str, path: &str, bytes: usize| {
+        let bearer = if path.starts_with("/api/v1/organizer") {
+            format!("Authorization: Bearer {key}\r\n")
+        } else {
+            String::new()
+        };
+        format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{bearer}Content-Length: {bytes}\r\n\r\n")
+    };
+    for (method, path, bytes) in [
+        ("PUT", path.as_str(), (16 << 20) + 1),
+        ("POST", "/api/v1/organizer/events", (64 << 10) + 1),
+        ("POST", "/api/v1/buyers", 10 << 20),
+        ("POST", "/organizer/login", 10 << 20),
+        ("POST", "/webhooks/stripe", 10 << 20),
+        ("POST", "/sandbox/v1/payment_intents", 10 << 20),
+        ("POST", "/no/such/address", 17 << 20),
+    ] {
+        let answer = raw(&house, declared(method, path, bytes).as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{path}: {answer}");
+        assert!(answer.contains("content-type: application/problem+json"), "{path}: {answer}");
+        assert!(answer.contains("\"code\":\"too_large\""), "{path}: {answer}");
+    }
+    // One that is not declared is cut off where it passes the limit, even where nobody wants a body.
+    for (path, bytes) in
+        [("/api/v1/buyers", 64 << 10), ("/api/v1/accounts", 64 << 10), ("/sandbox/v1/refunds", 32 << 10)]
+    {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", bytes + 1);
+        let answer = raw(&house, &[head.as_bytes(), &vec![b' '; bytes + 1], b"\r\n"].concat()).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{path}: {answer}");
+        assert!(answer.contains("\"code\":\"too_large\""), "{path}: {answer}");
+    }
+    let chunked = "POST /api/v1/buyers HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    let answer = raw(&house, chunked.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    house.stop().await;
+}
+
+/// Sends these bytes and reads what comes first.
+async fn raw(house: &TestHouse, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(house.url.strip_prefix("http://").unwrap()).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = vec![0; 16 << 10];
+    let mut read = 0;
+    // The head may come before the body.
+    while !String::from_utf8_lossy(&answer[..read]).contains("\r\n\r\n{") {
+        let more = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut answer[read..])).await;
+        match more.unwrap().unwrap() {
+            0 => break,
+            count => read += count,
+        }
+    }
+    String::from_utf8_lossy(&answer[..read]).into_owned()
+}
+
+#[actix_web::test]
+async fn an_address_names_its_methods_to_who_comes_with_another() {
+    let house = TestHouse::start().await;
+    for (method, path, allowed) in [
+        (Method::POST, "/healthz", "GET, HEAD"),
+        (Method::PUT, "/api/v1/organizer/events/evt_1", "GET, HEAD, PATCH, DELETE"),
+        (Method::GET, "/api/v1/buyers", "POST"),
+        (Method::DELETE, "/organizer/login", "GET, HEAD, POST"),
+        (Method::DELETE, "/sandbox/ledger", "GET"),
+        (Method::PUT, "/sandbox/v1/refunds", "GET, POST"),
+    ] {
+        let response = house.request(method, path, None).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 405, "{path}");
+        assert_eq!(response.headers()["allow"], allowed, "{path}");
+        assert_eq!(response.json::<serde_json::Value>().await.unwrap()["code"], "method_not_allowed", "{path}");
     }
     house.stop().await;
 }
