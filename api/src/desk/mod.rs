@@ -37,6 +37,7 @@ pub struct Listed<T> {
 
 /// Which page of a list.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// At most so many rows, up to 200; 50 unless told.
@@ -72,7 +73,7 @@ impl IdempotencyKey {
         if fits && key.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(key.to_owned()))
         } else {
-            Err(Problem::of(&kinds::IDEMPOTENCY_KEY_REQUIRED))
+            Err(Problem::of(&kinds::IDEMPOTENCY_KEY_MALFORMED))
         }
     }
 

@@ -12,6 +12,7 @@ use crate::timestamp::Timestamp;
 
 /// Which jobs, and which page of them.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct JobsQuery {
     /// `ready`, `running`, `dead` or `done`; dead ones unless told.
@@ -25,6 +26,7 @@ pub struct JobsQuery {
 
 /// Which webhooks, and which page of them.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct WebhooksQuery {
     /// `pending`, `done` or `dead`; all unless told.

@@ -39,7 +39,7 @@ pub(crate) fn response(state: &AppState, problem: &Problem, method: &Method, pat
         frame: Frame::new(state),
         title,
         advice,
-        detail: Some(problem.detail.as_str()).filter(|detail| *detail != problem.kind.title && faults.is_empty()),
+        detail: Some(problem.detail.as_str()).filter(|detail| *detail != problem.kind.advice && faults.is_empty()),
         faults,
         wait_s: problem.retry_after_ms.map(|ms| ms.div_ceil(1_000).max(1)),
         request_id: id,

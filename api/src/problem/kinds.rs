@@ -33,15 +33,16 @@ kinds! {
     // The request.
     NOT_FOUND = 404, "not_found", "There is nothing here", "Check the address. What exists but is not yours is not found either.";
     METHOD_NOT_ALLOWED = 405, "method_not_allowed", "This address does not know that method", "The Allow header names the methods it knows.";
-    MALFORMED = 400, "malformed", "The request cannot be read", "Send what the API's description asks for; the detail says where reading stopped.";
+    MALFORMED = 400, "malformed", "The request cannot be read", "Send what the API's description asks for.";
     INVALID = 422, "invalid", "The request says something that cannot be", "Each member of errors names a place in the body and what is wrong there.";
-    TOO_LARGE = 413, "too_large", "The request's body is too large", "The limit is in the detail.";
+    TOO_LARGE = 413, "too_large", "The request's body is too large", "Send less; no body of this address may be so large.";
     UNSUPPORTED_MEDIA_TYPE = 415, "unsupported_media_type", "The body has a type that is not understood here", "Send JSON with Content-Type: application/json.";
     IDEMPOTENCY_KEY_REQUIRED = 400, "idempotency_key_required", "This request needs an Idempotency-Key", "Send a fresh random key of 8 to 128 visible ASCII characters, and the same one when you repeat the request.";
+    IDEMPOTENCY_KEY_MALFORMED = 400, "idempotency_key_malformed", "This Idempotency-Key cannot be used", "Keys have 8 to 128 visible ASCII characters. Send a fresh random one, such as a UUID, and the same one when you repeat the request.";
     IDEMPOTENCY_KEY_REUSED = 422, "idempotency_key_reused", "This Idempotency-Key was used for another request", "Use a new key for a new request.";
     IF_MATCH_REQUIRED = 428, "if_match_required", "This request needs If-Match", "Read the resource, and send its ETag as If-Match.";
     CHANGED_MEANWHILE = 412, "changed_meanwhile", "Somebody changed it meanwhile", "Read the resource again and repeat your change on what it is now.";
-    CONFLICT = 409, "conflict", "It contradicts what is there already", "The detail says what is in the way.";
+    CONFLICT = 409, "conflict", "It contradicts what is there already", "Read what is there, and send what fits.";
 
     // Who asks.
     LOGIN_REQUIRED = 401, "login_required", "You need to log in", "Log in, or send an API key as Authorization: Bearer.";
@@ -73,7 +74,7 @@ kinds! {
     NOT_ON_SALE = 409, "not_on_sale", "The sale has not opened", "Come back at opens_at.";
     PAUSED = 409, "paused", "The sale is paused", "Come back in a while. Who holds places may finish.";
     CLOSED = 409, "closed", "The sale has ended", "Who holds places may finish.";
-    WRONG_PHASE = 409, "wrong_phase", "The sale is in another phase", "The detail names what this step needs.";
+    WRONG_PHASE = 409, "wrong_phase", "The sale is in another phase", "Read the event's state, and take the steps before this one first.";
     NOTHING_ASKED = 422, "nothing_asked", "Nothing was asked for", "Ask for at least one place.";
     UNKNOWN_SEAT = 422, "unknown_seat", "There is no such seat", "Take seats from the event's seat map.";
     UNKNOWN_AREA = 422, "unknown_area", "There is no such area", "Take areas from the event's seat map.";

@@ -21,7 +21,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub struct Problem {
     /// What kind it is.
     pub kind: &'static Kind,
-    /// What happened this time, for people.
+    /// What happened this time, for people; where the kind says it all, what to do about it.
     pub detail: String,
     /// When a repeat makes sense; sent as `Retry-After` too.
     pub retry_after_ms: Option<u64>,
@@ -38,10 +38,10 @@ impl Problem {
         Self { kind, detail: detail.into(), retry_after_ms: None, allow: None, members: Map::new() }
     }
 
-    /// A problem of a kind that needs no more words than its title.
+    /// A problem of a kind that needs no more words than what to do about it.
     #[must_use]
     pub fn of(kind: &'static Kind) -> Self {
-        Self::new(kind, kind.title)
+        Self::new(kind, kind.advice)
     }
 
     /// With an extension member.
@@ -74,7 +74,12 @@ impl Problem {
     /// All faults of a request's body together, each named by its JSON pointer.
     #[must_use]
     pub fn invalid_all(faults: Vec<(String, String)>) -> Self {
-        let detail = faults.iter().map(|(pointer, message)| format!("{pointer}: {message}")).collect::<Vec<_>>();
+        // The empty pointer is the whole body.
+        let said = |(pointer, message): &(String, String)| match pointer.as_str() {
+            "" => message.clone(),
+            _ => format!("{pointer}: {message}"),
+        };
+        let detail = faults.iter().map(said).collect::<Vec<_>>();
         let errors = faults.into_iter().map(|(pointer, message)| json!({"pointer": pointer, "detail": message}));
         Self::new(&kinds::INVALID, detail.join("; ")).with("errors", errors.collect::<Vec<_>>())
     }

@@ -1,13 +1,13 @@
 //! Accounts, sessions and keys.
 
-use actix_web::web::{Data, Json, Path};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{Answer, created, done, ok};
 use crate::access::Subject;
 use crate::desk::Listed;
 use crate::desk::organizer::{self, ApiKeyForm, LoginForm, RegisterForm, SessionSheet};
-use crate::extract::ClientAddress;
+use crate::extract::{ClientAddress, Json};
 use crate::state::AppState;
 
 /// Makes an account and logs it in.

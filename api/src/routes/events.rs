@@ -33,6 +33,7 @@ pub(crate) async fn one(state: Data<AppState>, subject: Subject, event: Path<Eve
 
 /// Names a version of the seat map.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct VersionQuery {
     v: Option<String>,
 }

@@ -1,13 +1,13 @@
 //! Holds and the way to an order.
 
-use actix_web::web::{Data, Json, Path};
+use actix_web::web::{Data, Path};
 use serde::Deserialize;
 use usher_core::{EventId, HoldId};
 
 use super::{Answer, created, done, ok};
 use crate::access::Subject;
 use crate::desk::buyer::{self, AskForm, ContactForm};
-use crate::extract::Key;
+use crate::extract::{Json, Key};
 use crate::state::AppState;
 
 /// What is wanted: all of it or nothing.

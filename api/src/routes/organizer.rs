@@ -1,7 +1,7 @@
 //! An organizer's events, plans and prices.
 
 use actix_web::HttpResponse;
-use actix_web::web::{Bytes, BytesMut, Data, Json, Path, Payload, Query};
+use actix_web::web::{Bytes, BytesMut, Data, Path, Payload, Query};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use usher_core::EventId;

@@ -1,13 +1,13 @@
 //! The sale of an organizer's event: its steps, its seats, its figures, its orders.
 
-use actix_web::web::{Data, Json, Path, Query};
+use actix_web::web::{Data, Path, Query};
 use usher_core::{EventId, OrderId};
 
 use super::{Answer, created, done, ok};
 use crate::access::Subject;
 use crate::desk::Listed;
 use crate::desk::organizer::{self, OrdersQuery, OrganizerEventSheet, RefundForm, SeatsForm, Step};
-use crate::extract::Key;
+use crate::extract::{Json, Key};
 use crate::live;
 use crate::state::AppState;
 

@@ -15,6 +15,7 @@ mod live;
 mod operating;
 mod out_of_order;
 mod pages;
+mod problems;
 mod routes;
 mod sandbox_api;
 mod sandbox_gateway;

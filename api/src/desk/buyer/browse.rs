@@ -17,6 +17,7 @@ use crate::timestamp::Timestamp;
 
 /// Which public events, and which page of them.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BrowseQuery {
     /// Shows that begin at this time or later.

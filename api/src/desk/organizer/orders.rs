@@ -15,6 +15,7 @@ use crate::state::AppState;
 
 /// Which orders, and which page of them.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct OrdersQuery {
     /// Only orders in this state: `awaiting_payment`, `confirmed`, `paid`, `cancelled`, `refunded`.

@@ -41,6 +41,19 @@ pub struct GenerateForm {
     pub standing_count: u32,
 }
 
+impl GenerateForm {
+    fn check(&self) -> Result<(), Problem> {
+        let (member, count) = match self.template {
+            PlanTemplate::Hall | PlanTemplate::Arena => ("/seats_count", self.seats_count),
+            PlanTemplate::Club => ("/standing_count", self.standing_count),
+        };
+        if (1..=PLACES_MAX).contains(&u64::from(count)) {
+            return Ok(());
+        }
+        Err(Problem::invalid(member, format!("{count} is not between 1 and {PLACES_MAX}")))
+    }
+}
+
 /// A plan that an event now has.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct PlanSheet {
@@ -87,6 +100,7 @@ pub async fn generate_plan(
     form: &GenerateForm,
 ) -> Result<PlanSheet, Problem> {
     let record = draft(state, subject, event).await?;
+    form.check()?;
     let name = form.name.trim().to_owned();
     let plan = match form.template {
         PlanTemplate::Hall => HallSpec::about(&name, form.seats_count).plan(),
@@ -95,7 +109,11 @@ pub async fn generate_plan(
         }
         PlanTemplate::Club => ClubSpec { name, standing_count: form.standing_count }.plan(),
     };
-    let plan = plan.map_err(|fault| Problem::invalid(&format!("/{}", fault.path), fault.message))?;
+    let plan = plan.map_err(|fault| {
+        // The form knows two sizes; what follows from the seats is a fault of the seats.
+        let member = if fault.path == "/standing_count" { "/standing_count" } else { "/seats_count" };
+        Problem::invalid(member, fault.message)
+    })?;
     keep(state, record, plan).await
 }
 
