@@ -144,10 +144,9 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_rejection_has_a_problem_of_its_own() {
+    fn rejections() -> Vec<Rejection> {
         let seats = vec![SeatIdx(1)];
-        let all = [
+        vec![
             Rejection::NotPublished,
             Rejection::AlreadyPublished,
             Rejection::EventCancelled,
@@ -180,12 +179,31 @@ mod tests {
             Rejection::OrderState { state: OrderState::Paid },
             Rejection::BadRefundLine { line: 1 },
             Rejection::UnknownRefund,
-        ];
-        for rejection in all {
+        ]
+    }
+
+    #[test]
+    fn every_rejection_has_a_problem_of_its_own() {
+        for rejection in rejections() {
             assert_eq!(Problem::from(rejection.clone()).kind.code, rejection.code());
         }
         for rejection in [Rejection::HoldIdReused, Rejection::OrderIdReused, Rejection::RefundIdReused] {
             assert_eq!(Problem::from(rejection).kind, &kinds::IDEMPOTENCY_KEY_REUSED);
+        }
+    }
+
+    #[test]
+    fn every_member_of_a_problem_is_described() {
+        let document: serde_json::Value = serde_json::from_str(&crate::routes::docs::document()).unwrap();
+        let described = document["components"]["schemas"]["ProblemDocument"]["properties"].as_object().unwrap();
+        let invalid = Problem::invalid("/name", "x").retry_after_ms(1);
+        let short = Rejection::CaptureShort { total_minor: usher_core::Minor(1) };
+        let problems = rejections().into_iter().chain([short]).map(Problem::from).chain([invalid]);
+        for problem in problems {
+            let shown = problem.document(Some("req_1"));
+            for member in shown.as_object().unwrap().keys() {
+                assert!(described.contains_key(member), "{member} of {}", problem.kind.code);
+            }
         }
     }
 

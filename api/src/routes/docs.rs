@@ -1,5 +1,7 @@
 //! The API's description, as OpenAPI 3.1.
 
+mod failures;
+
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
@@ -48,7 +50,8 @@ use crate::middleware::headers::CACHE_POLLED;
 )]
 pub(crate) struct Description;
 
-/// Adds what proves a sender, as the route table asks for it: two descriptions of the same thing would drift apart.
+/// Adds what proves a sender, as the route table asks for it (two descriptions of the same thing would drift apart), and
+/// the failures that follow from it.
 struct Proofs;
 
 impl Modify for Proofs {
@@ -60,9 +63,9 @@ impl Modify for Proofs {
         }
         for entry in crate::app::routes().entries() {
             let name = match entry.access {
-                Access::Buyer => "buyer",
-                Access::Organizer | Access::Admin => "api_key",
-                Access::Anyone | Access::Signed => continue,
+                Access::Buyer => Some("buyer"),
+                Access::Organizer | Access::Admin => Some("api_key"),
+                Access::Anyone | Access::Signed => None,
             };
             let Some(item) = document.paths.paths.get_mut(entry.path) else { continue };
             let operation = match entry.method {
@@ -73,9 +76,11 @@ impl Modify for Proofs {
                 Method::DELETE => item.delete.as_mut(),
                 _ => None,
             };
-            if let Some(operation) = operation {
+            let Some(operation) = operation else { continue };
+            if let Some(name) = name {
                 operation.security = Some(vec![SecurityRequirement::new(name, [""; 0])]);
             }
+            failures::add(entry, operation);
         }
     }
 }
@@ -97,6 +102,32 @@ pub(crate) async fn openapi() -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_operation_says_how_it_can_fail_and_that_failures_are_problems() {
+        let document: serde_json::Value = serde_json::from_str(&document()).unwrap();
+        let operations = document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
+            item.as_object().unwrap().iter().map(move |(method, operation)| (format!("{method} {path}"), operation))
+        });
+        let mut count = 0;
+        for (name, operation) in operations {
+            count += 1;
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.contains_key("503") && responses.contains_key("500"), "{name}");
+            assert_eq!(responses.contains_key("404"), name.contains('{'), "{name}");
+            assert!(responses.contains_key("401") || !operation["security"].is_array(), "{name}");
+            let takes_body = operation["requestBody"].is_object();
+            assert_eq!(responses.contains_key("413"), takes_body, "{name}");
+            for (status, response) in responses.iter().filter(|(status, _)| status.starts_with(['4', '5'])) {
+                let media: Vec<_> =
+                    response["content"].as_object().into_iter().flat_map(|media| media.keys()).collect();
+                assert_eq!(media, ["application/problem+json"], "{name} {status}");
+                let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/ProblemDocument", "{name} {status}");
+            }
+        }
+        assert!(count >= 50, "{count} operations");
+    }
 
     #[test]
     fn the_checked_in_description_is_the_one_that_is_served() {
