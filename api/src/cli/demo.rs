@@ -79,7 +79,7 @@ const SHOWS: [Show; 4] = [
     },
 ];
 
-pub(super) fn run(listen: SocketAddr, data: &Path, json: bool) -> Outcome {
+pub(super) fn run(listen: &str, data: &Path, json: bool) -> Outcome {
     let settings = settings(listen, data)?;
     logs::start(&settings.log).map_err(|fault| vec![fault])?;
     serve(settings, async move |state| {
@@ -89,18 +89,21 @@ pub(super) fn run(listen: SocketAddr, data: &Path, json: bool) -> Outcome {
         if json {
             say_json(&state, &key, &out_of_order);
         } else {
-            say_plainly(&state, listen, data)
+            say_plainly(&state, data);
+            for broken in &out_of_order {
+                say(&format!("\nOut of order: {broken}"));
+            }
         }
         Ok(())
     })
 }
 
-fn settings(listen: SocketAddr, data: &Path) -> Result<Settings, Vec<Fault>> {
+fn settings(listen: &str, data: &Path) -> Result<Settings, Vec<Fault>> {
     let mut layers = Layers::default();
     // In a terminal the greeting is what matters; problems still show.
     layers.file("the demo's own settings", "[log]\nformat = \"text\"\nlevel = \"warn\"\n");
     layers.environment(std::env::vars());
-    layers.command_line("server", "listen", &listen.to_string());
+    layers.command_line("server", "listen", listen);
     layers.command_line("stores", "folder", &data.display().to_string());
     serve::settings(layers)
 }
@@ -198,7 +201,7 @@ async fn renew_key(state: &AppState, subject: &Subject) -> Result<String, Proble
     Ok(organizer::create_api_key(state, subject, &form).await?.secret)
 }
 
-fn say_plainly(state: &AppState, listen: SocketAddr, data: &Path) {
+fn say_plainly(state: &AppState, data: &Path) {
     let url = &state.public_url;
     say(&format!(
         "Usher's demo runs.\n\n  Buy tickets        {url}/\n  Organizer          {url}/organizer   {ORGANIZER_EMAIL}\n  \
@@ -207,7 +210,7 @@ fn say_plainly(state: &AppState, listen: SocketAddr, data: &Path) {
         data.join("outbox").display(),
         data.display()
     ));
-    if !listen.ip().is_loopback() {
+    if !state.settings.server.listen.ip().is_loopback() {
         say("\nThe demo's password is known to everybody, and it can be reached from other machines.");
     }
 }

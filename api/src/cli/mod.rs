@@ -8,7 +8,6 @@ mod serve;
 mod stores;
 mod ticket;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -33,7 +32,7 @@ enum Command {
     Demo {
         /// Where to listen; port 0 takes a free one.
         #[arg(long, default_value = "127.0.0.1:8080")]
-        listen: SocketAddr,
+        listen: String,
         /// Where everything is kept; a second start finds it again.
         #[arg(long, default_value = "./data/demo")]
         data: PathBuf,
@@ -47,7 +46,7 @@ enum Command {
         from: From,
         /// Where to listen, instead of what the settings say.
         #[arg(long)]
-        listen: Option<SocketAddr>,
+        listen: Option<String>,
     },
     /// Bring the stores to this version, and stop.
     Migrate {
@@ -135,8 +134,8 @@ struct From {
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
-        Command::Demo { listen, data, json } => demo::run(listen, &data, json),
-        Command::Serve { from, listen } => serve::run(&from, listen),
+        Command::Demo { listen, data, json } => demo::run(&listen, &data, json),
+        Command::Serve { from, listen } => serve::run(&from, listen.as_deref()),
         Command::Migrate { from } => stores::migrate(&from),
         Command::Config { command: ConfigCommand::Check { from } } => config::check(&from),
         Command::Config { command: ConfigCommand::Print { from } } => config::print(&from),

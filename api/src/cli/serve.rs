@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
@@ -12,8 +12,8 @@ use usher_engine::clock::Clock;
 
 use super::{From, Outcome};
 use crate::app::create_app;
-use crate::config::{Fault, Settings};
-use crate::house::House;
+use crate::config::{Fault, Layers, Settings};
+use crate::house::{House, check_folder};
 use crate::logs;
 use crate::state::AppState;
 
@@ -23,14 +23,45 @@ const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(5);
 /// How long a client may leave what was sent to it unread.
 const UNREAD_MAX_MS: u32 = 10_000;
 
-pub(super) fn run(from: &From, listen: Option<SocketAddr>) -> Outcome {
+pub(super) fn run(from: &From, listen: Option<&str>) -> Outcome {
     let mut layers = from.layers();
     if let Some(listen) = listen {
-        layers.command_line("server", "listen", &listen.to_string());
+        layers.command_line("server", "listen", listen);
     }
-    let settings = layers.settings()?;
+    let settings = settings(layers)?;
     logs::start(&settings.log).map_err(|fault| vec![fault])?;
     serve(settings, async |_| Ok(()))
+}
+
+/// The settings to serve by. When some are wrong, what the others ask for is tried too, so that one start tells
+/// everything that stands in its way.
+pub(super) fn settings(layers: Layers) -> Result<Settings, Vec<Fault>> {
+    let readable = layers.readable();
+    layers.settings().map_err(|mut faults| {
+        faults.extend(readable.map(|readable| outside(&readable, &faults)).into_iter().flatten().collect::<Vec<_>>());
+        faults
+    })
+}
+
+/// What is wrong outside of the settings, as far as those that are not told already say where to look.
+fn outside(settings: &Settings, told: &[Fault]) -> Vec<Fault> {
+    let is_told = |key: &str| told.iter().any(|fault| fault.key.starts_with(key));
+    let mut faults = Vec::new();
+    if !is_told("server.listen")
+        && let Err(error) = TcpListener::bind(settings.server.listen)
+    {
+        faults.push(cannot_listen(settings.server.listen, &error));
+    }
+    if !is_told("stores")
+        && let Err(fault) = check_folder(&settings.stores)
+    {
+        faults.push(fault);
+    }
+    faults
+}
+
+fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> Fault {
+    Fault { key: "server.listen".to_owned(), what: format!("cannot listen on {listen}: {error}") }
 }
 
 /// Serves; `ready` runs once requests are answered and before anything is said about it.
@@ -57,10 +88,7 @@ where
             .bind(server.listen);
         let (http, faults) = match http {
             Ok(http) => (Some(http), Vec::new()),
-            Err(error) => {
-                let what = format!("cannot listen on {}: {error}", server.listen);
-                (None, vec![Fault { key: "server.listen".to_owned(), what }])
-            }
+            Err(error) => (None, vec![cannot_listen(server.listen, &error)]),
         };
         let bound = http.as_ref().and_then(|http| http.addrs().first().copied()).unwrap_or(server.listen);
         let house = open(settings, bound, faults)?;

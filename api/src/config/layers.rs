@@ -114,6 +114,12 @@ impl Layers {
         self.faults.push(Fault { key: key.to_owned(), what: what.to_owned() });
     }
 
+    /// What can be read: where a value is wrong, the one below it stands.
+    #[must_use]
+    pub fn readable(&self) -> Option<Settings> {
+        Settings::deserialize(self.table.clone()).ok()
+    }
+
     /// The settings.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use crate::config::{Fault, Settings};
 use crate::state::AppState;
 
 pub(crate) use journal::KEYSPACE_FILE;
-pub use stores::{Stores, folder as data_folder};
+pub use stores::{Stores, check_folder, folder as data_folder};
 
 use parts::PayerLater;
 use schedule::Schedule;

@@ -80,6 +80,21 @@ pub fn folder(settings: &StoresSettings) -> PathBuf {
     }
 }
 
+/// Whether the folder can be used at all; opens nothing and leaves nothing behind.
+///
+/// # Errors
+/// It cannot.
+pub fn check_folder(settings: &StoresSettings) -> Result<(), Fault> {
+    let folder = folder(settings);
+    let was_there = folder.exists();
+    std::fs::create_dir_all(&folder).map_err(|error| fault(&folder, &error.to_string()))?;
+    if !was_there {
+        // It is empty and would only look like a store; the next start makes it again.
+        let _ = std::fs::remove_dir(&folder);
+    }
+    Ok(())
+}
+
 /// A folder that cannot be used.
 #[must_use]
 pub(super) fn fault(folder: &Path, what: &str) -> Fault {

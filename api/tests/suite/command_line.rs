@@ -48,6 +48,37 @@ fn a_taken_port_and_an_unusable_folder_are_both_told() {
 }
 
 #[test]
+fn what_is_wrong_outside_is_told_with_what_is_wrong_in_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_the_way = folder.path().join("a-file");
+    std::fs::write(&in_the_way, "").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap();
+    let file = folder.path().join("usher.toml");
+    let data = in_the_way.join("data").display().to_string();
+    let text =
+        format!("[server]\ndeadline = 'soon'\nlisten = '{listen}'\n[stores]\nkind = 'sqlite'\nfolder = '{data}'\n");
+    std::fs::write(&file, text).unwrap();
+    let told = |command: &mut Command| {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
+        errors(&output)
+    };
+    let of_serve = told(usher(&["serve", "--config"]).arg(&file));
+    for key in ["server.deadline", "server.listen", "stores.folder"] {
+        assert!(of_serve.contains(key), "{key}: {of_serve}");
+    }
+    let of_demo = told(usher(&["demo", "--listen", "nonsense", "--data"]).arg(&data));
+    for key in ["server.listen", "stores.folder"] {
+        assert!(of_demo.contains(key), "{key}: {of_demo}");
+    }
+    assert!(!of_demo.contains("cannot listen"), "no address was given that could be tried: {of_demo}");
+    let fine = folder.path().join("fine");
+    told(usher(&["demo", "--listen", "nonsense", "--data"]).arg(&fine));
+    assert!(!fine.exists(), "a start that fails leaves no folder behind");
+}
+
+#[test]
 fn settings_print_as_they_take_effect_and_secrets_do_not() {
     let output = usher(&["config", "print"])
         .env("USHER__PAYMENTS__KIND", "stripe")
