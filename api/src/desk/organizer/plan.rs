@@ -1,10 +1,11 @@
 //! Seating plans: uploaded as a document, or generated from a template.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use usher_core::EventId;
 use usher_core::plan::generate::{ArenaSpec, ClubSpec, HallSpec};
-use usher_core::plan::{PlanFault, SeatingPlan};
+use usher_core::plan::{PLACES_MAX, PlanFault, PretixPlan, SeatingPlan};
 use usher_engine::catalogue::{EventRecord, EventState};
 
 use super::events::replace;
@@ -73,7 +74,7 @@ pub struct PlanSheet {
     pub tiers: Vec<String>,
 }
 
-/// Gives a draft the plan in this document (`schema/seating-plan.json`).
+/// Gives a draft the plan in this document (`schema/seating-plan.schema.json`, or a seating plan of pretix).
 ///
 /// # Errors
 /// Not logged in, not found, not a draft, all faults of the plan; the store does not answer.
@@ -84,9 +85,25 @@ pub async fn upload_plan(
     document: &[u8],
 ) -> Result<PlanSheet, Problem> {
     let record = draft(state, subject, event).await?;
-    let plan: SeatingPlan = serde_json::from_slice(document)
+    expect_revision(&record, revision)?;
+    let plan = read_plan(document)
         .map_err(|error| Problem::new(&kinds::PLAN_INVALID, format!("The document is no seating plan: {error}")))?;
     keep(state, record, plan).await
+}
+
+/// Members by which formats are told apart.
+#[derive(Deserialize)]
+struct Shape {
+    format: Option<IgnoredAny>,
+    zones: Option<IgnoredAny>,
+}
+
+/// A plan of this house's format, or of pretix's, whose documents name no format and are made of zones.
+fn read_plan(document: &[u8]) -> serde_json::Result<SeatingPlan> {
+    match serde_json::from_slice(document)? {
+        Shape { format: None, zones: Some(_) } => Ok(serde_json::from_slice::<PretixPlan>(document)?.into_plan()),
+        Shape { .. } => serde_json::from_slice(document),
+    }
 }
 
 /// Gives a draft a generated plan.
