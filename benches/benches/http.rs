@@ -33,8 +33,17 @@ struct Bench {
 
 impl Bench {
     async fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.call_at(None, method, path, body).await
+    }
+
+    async fn call_at(&self, revision: Option<u64>, method: &str, path: &str, body: &Value) -> Value {
         let authorization = format!("Bearer {}", self.key);
-        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        let tag = revision.map_or_else(|| "*".to_owned(), |revision| format!("\"{revision}\""));
+        let headers = [
+            ("Authorization", authorization.as_str()),
+            ("Content-Type", "application/json"),
+            ("If-Match", tag.as_str()),
+        ];
         let request = request(method, path, &headers, &body.to_string());
         let mut connection = Connection::open(self.served.address).await.expect("the server accepts");
         let (status, answer) = connection.call(&request).await.expect("the server answers");
@@ -70,7 +79,7 @@ impl Bench {
         self.seats_used = SEATS.saturating_sub(plan["seats_count"].as_u64().expect("a count"));
         let tiers = plan["tiers"].as_array().expect("tiers").iter();
         let prices: Vec<_> = tiers.map(|tier| json!({"tier": tier, "price_minor": 4_500})).collect();
-        self.call("PUT", &format!("{base}/prices"), &json!({"prices": prices})).await;
+        self.call_at(plan["revision"].as_u64(), "PUT", &format!("{base}/prices"), &json!({"prices": prices})).await;
         for step in ["publish", "open"] {
             self.call("POST", &format!("{base}/{step}"), &json!({})).await;
         }

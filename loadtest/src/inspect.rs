@@ -162,7 +162,10 @@ impl Inspector {
         let tiers = plan["tiers"].as_array().context("the plan has no tiers")?;
         let prices: Vec<Value> =
             tiers.iter().map(|tier| json!({"tier": tier, "price_minor": OWN_EVENT_PRICE_MINOR})).collect();
-        self.change(Method::PUT, &format!("{path}/prices"), Body::Json(json!({"prices": prices}))).await?;
+        let body = Body::Json(json!({"prices": prices}));
+        let revision = plan["revision"].as_u64();
+        self.changed(&Request { method: Method::PUT, path: format!("{path}/prices"), key: None, revision, body })
+            .await?;
         for step in ["publish", "open"] {
             self.change(Method::POST, &format!("{path}/{step}"), Body::None).await?;
         }
@@ -170,8 +173,12 @@ impl Inspector {
     }
 
     async fn change(&self, method: Method, path: &str, body: Body) -> anyhow::Result<Value> {
-        let answer = self.ask(&Request { method, path: path.to_owned(), key: None, body }).await?;
-        ensure!(answer.is_success(), "{path} was answered {}", said(&answer));
+        self.changed(&Request { method, path: path.to_owned(), key: None, revision: None, body }).await
+    }
+
+    async fn changed(&self, request: &Request) -> anyhow::Result<Value> {
+        let answer = self.ask(request).await?;
+        ensure!(answer.is_success(), "{} was answered {}", request.path, said(&answer));
         Ok(answer.json())
     }
 

@@ -178,12 +178,12 @@ async fn put_on_sale(
     let id = event.sheet.card.event;
     let mut stands = event.sheet.card.state;
     if stands == EventState::Draft {
-        let plan = organizer::upload_plan(state, subject, id, show.plan.as_bytes()).await?;
+        let plan = organizer::upload_plan(state, subject, id, None, show.plan.as_bytes()).await?;
         let prices = plan.tiers.iter().enumerate().map(|(position, tier)| PriceForm {
             tier: tier.clone(),
             price_minor: Minor(show.prices_minor[position.min(show.prices_minor.len() - 1)]),
         });
-        organizer::set_prices(state, subject, id, &prices.collect::<Vec<_>>()).await?;
+        organizer::set_prices(state, subject, id, None, &prices.collect::<Vec<_>>()).await?;
         stands = organizer::step(state, subject, id, Step::Publish).await?.sheet.card.state;
     }
     if stands == EventState::Announced && show.opens_in_days.is_none() {

@@ -144,8 +144,13 @@ async fn wait_and_stop(
 ) {
     tokio::select! {
         () = told_to_stop() => {
-            tracing::info!("stopping: requests under way may finish");
+            tracing::info!("stopping: new work is refused, requests under way may finish");
             house.begin_draining();
+            // Whoever spreads the load reads from /readyz that it must look elsewhere, before the door is shut.
+            tokio::select! {
+                () = tokio::time::sleep(house.state().settings.server.unready.0) => {}
+                () = told_to_stop() => tracing::info!("told again: the door is shut at once"),
+            }
             handle.stop(true).await;
         }
         ended = running => tracing::error!(?ended, "the server ended by itself"),

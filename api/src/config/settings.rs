@@ -60,7 +60,9 @@ pub struct ServerSettings {
     pub body_max: Size,
     /// The largest seating plan.
     pub plan_body_max: Size,
-    /// How long requests under way may take to finish when the server stops.
+    /// How long a server that is told to stop says so at `/readyz`, and refuses new work, before it shuts its door.
+    pub unready: Span,
+    /// How long requests under way may then take to finish.
     pub drain: Span,
     /// Addresses of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<std::net::IpAddr>,
@@ -77,6 +79,7 @@ impl Default for ServerSettings {
             deadline: Span::seconds(15),
             body_max: Size::kib(64),
             plan_body_max: Size::kib(16 * 1_024),
+            unready: Span::seconds(1),
             drain: Span::seconds(20),
             trusted_proxies: Vec::new(),
         }

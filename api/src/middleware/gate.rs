@@ -22,6 +22,26 @@ use crate::state::AppState;
 const ALWAYS_OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// When to come back to a full server.
 const BUSY_RETRY_MS: u64 = 1_000;
+/// When to come back to a server that stops: about as long as it takes to start another.
+pub const DRAINING_RETRY_MS: u64 = 2_000;
+
+/// How large the bodies of a route may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyLimit {
+    /// `server.body_max`.
+    Usual,
+    /// `server.plan_body_max`.
+    Plan,
+}
+
+impl BodyLimit {
+    fn bytes_max(self, server: &ServerSettings) -> usize {
+        match self {
+            Self::Usual => server.body_max.usize(),
+            Self::Plan => server.plan_body_max.usize(),
+        }
+    }
+}
 
 /// Requests under way.
 #[derive(Debug, Clone)]
@@ -92,7 +112,15 @@ async fn pass(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let _place = if ALWAYS_OPEN.contains(&request.path()) { None } else { Some(state.in_flight.enter()?) };
+    let is_open = ALWAYS_OPEN.contains(&request.path());
+    // What a provider tells ends work that is under way; it is only written down here.
+    let is_new_work = !is_open && !request.method().is_safe() && access != Access::Signed;
+    if is_new_work && *state.draining.borrow() {
+        return Err(Problem::of(&kinds::DRAINING).retry_after_ms(DRAINING_RETRY_MS).into());
+    }
+    let bytes_max = limit.bytes_max(&state.settings.server);
+    body::check_declared(request.headers(), bytes_max)?;
+    let _place = if is_open { None } else { Some(state.in_flight.enter()?) };
     let subject = match access {
         Access::Signed => Subject::default(),
         Access::Anyone | Access::Buyer | Access::Organizer | Access::Admin => {

@@ -57,6 +57,7 @@ kinds! {
     // The house.
     RATE_LIMITED = 429, "rate_limited", "Too many requests", "Wait as long as Retry-After says.";
     BUSY = 503, "busy", "Too much is going on right now", "Repeat after Retry-After; nothing was done.";
+    DRAINING = 503, "draining", "The server is stopping", "Nothing was done. Repeat after Retry-After with the same Idempotency-Key: another server answers, or this one once it is back.";
     NOT_APPLIED = 503, "not_applied", "It was not done", "Repeat; nothing was done.";
     OUTCOME_UNKNOWN = 503, "outcome_unknown", "Whether it was done is not known", "Repeat with the same Idempotency-Key: it will be done once.";
     STORAGE_FULL = 503, "storage_full", "There is no room to write", "Nothing was done. The operator has to make room.";

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Answer, ok};
+use crate::middleware::gate::DRAINING_RETRY_MS;
 use crate::middleware::headers::CACHE_POLLED;
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
@@ -24,7 +25,7 @@ pub(crate) async fn healthz() -> Answer {
 /// is named, and the server is ready all the same.
 pub(crate) async fn readyz(state: Data<AppState>) -> Answer {
     if *state.draining.borrow() {
-        return Err(Problem::new(&kinds::UNAVAILABLE, "The server is stopping"));
+        return Err(Problem::of(&kinds::DRAINING).retry_after_ms(DRAINING_RETRY_MS));
     }
     state.jobs.counts().await?;
     state.accounts.session([0; 32], state.clock.now()).await?;

@@ -10,7 +10,7 @@ use super::{Answer, done, ok, tagged};
 use crate::access::Subject;
 use crate::desk::organizer::{self, EventForm, EventPatch, GenerateForm, OrganizerEventSheet, PriceForm};
 use crate::desk::{ListQuery, Listed};
-use crate::extract::Revision;
+use crate::extract::{Json, Revision};
 use crate::middleware::headers::CACHE_PRIVATE;
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
@@ -67,16 +67,18 @@ pub(crate) async fn delete(state: Data<AppState>, subject: Subject, event: Path<
 
 /// Gives a draft the seating plan in the body.
 #[utoipa::path(put, path = "/api/v1/organizer/events/{event}/seating-plan", tag = "organizer",
-    request_body(content = Object, description = "See schema/seating-plan.json"), params(("event" = String, Path)),
+    request_body(content = Object, description = "As schema/seating-plan.schema.json describes it, or a seating plan exported from pretix"),
+    params(("event" = String, Path), ("If-Match" = String, Header)),
     responses((status = 200, body = organizer::PlanSheet), (status = 422, body = crate::problem::ProblemDocument)))]
 pub(crate) async fn upload_plan(
     state: Data<AppState>,
     subject: Subject,
     event: Path<EventId>,
+    revision: Revision,
     body: Payload,
 ) -> Answer {
     let document = read(body, state.settings.server.plan_body_max.usize()).await?;
-    ok(&organizer::upload_plan(&state, &subject, *event, &document).await?)
+    with_plan_tag(&organizer::upload_plan(&state, &subject, *event, Some(revision.0), &document).await?)
 }
 
 async fn read(mut body: Payload, bytes_max: usize) -> Result<Bytes, Problem> {
@@ -101,7 +103,11 @@ pub(crate) async fn generate_plan(
     event: Path<EventId>,
     form: Json<GenerateForm>,
 ) -> Answer {
-    ok(&organizer::generate_plan(&state, &subject, *event, &form).await?)
+    with_plan_tag(&organizer::generate_plan(&state, &subject, *event, &form).await?)
+}
+
+fn with_plan_tag(plan: &organizer::PlanSheet) -> Answer {
+    Ok(tagged(HttpResponse::Ok().json(plan), &plan.revision.to_string(), CACHE_PRIVATE))
 }
 
 /// Prices by tier.
@@ -113,13 +119,15 @@ pub(crate) struct PricesForm {
 
 /// Sets prices: of a draft all of them, of a published event for places not held yet.
 #[utoipa::path(put, path = "/api/v1/organizer/events/{event}/prices", tag = "organizer", request_body = PricesForm,
-    params(("event" = String, Path)), responses((status = 200, body = OrganizerEventSheet)))]
+    params(("event" = String, Path), ("If-Match" = String, Header)),
+    responses((status = 200, body = OrganizerEventSheet)))]
 pub(crate) async fn prices(
     state: Data<AppState>,
     subject: Subject,
     event: Path<EventId>,
+    revision: Revision,
     form: Json<PricesForm>,
 ) -> Answer {
-    let sheet = organizer::set_prices(&state, &subject, *event, &form.prices).await?;
+    let sheet = organizer::set_prices(&state, &subject, *event, Some(revision.0), &form.prices).await?;
     Ok(with_tag(HttpResponse::Ok().json(&sheet), &sheet))
 }

@@ -133,3 +133,40 @@ async fn the_demo_seeds_once_keeps_its_data_and_stops_when_told() {
     assert!(arena.is_some(), "{mine}");
     terminate(second);
 }
+
+#[actix_web::test]
+async fn a_server_that_is_told_to_stop_says_so_and_refuses_new_work_before_it_shuts_its_door() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["demo", "--json", "--listen", "127.0.0.1:0", "--data"];
+    let mut command = usher(&arguments);
+    // Far longer than the test looks: a second signal ends it.
+    let mut child =
+        command.arg(folder.path()).env("USHER__SERVER__UNREADY", "60s").stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let said: Value = serde_json::from_str(&line).unwrap();
+    let url = said["url"].as_str().unwrap().to_owned();
+    let http = reqwest::Client::new();
+    let look = async |path: &str| http.get(format!("{url}{path}")).send().await.unwrap();
+    assert_eq!(look("/readyz").await.status().as_u16(), 200);
+    let signal = |child: &Child| {
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    };
+    signal(&child);
+    let unready = loop {
+        let answer = look("/readyz").await;
+        if answer.status() != reqwest::StatusCode::OK {
+            break answer;
+        }
+    };
+    let refused = http.post(format!("{url}/api/v1/buyers")).send().await.unwrap();
+    for answer in [unready, refused] {
+        assert_eq!(answer.status().as_u16(), 503);
+        assert!(answer.headers().contains_key("retry-after"));
+        assert_eq!(answer.json::<Value>().await.unwrap()["code"], "draining");
+    }
+    assert_eq!(look("/api/v1/events").await.status().as_u16(), 200, "the door is open, and looking is no work");
+    assert_eq!(look("/healthz").await.status().as_u16(), 200);
+    signal(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

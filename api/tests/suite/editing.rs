@@ -102,8 +102,9 @@ async fn an_event_is_published_once_nothing_is_missing() {
     let path = format!("/api/v1/organizer/events/{}", event["event"].as_str().unwrap());
     let (status, problem) = house.call(Method::POST, &format!("{path}/publish"), Some(&key), None).await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("not_ready")), "{problem}");
-    let plan = json!({"format": "usher.seating-plan/1", "name": "", "tiers": [], "sections": []});
-    let (status, problem) = house.call(Method::PUT, &format!("{path}/seating-plan"), Some(&key), Some(plan)).await;
+    let plan = Some(json!({"format": "usher.seating-plan/1", "name": "", "tiers": [], "sections": []}));
+    let tag = [("If-Match", "1")];
+    let (status, problem) = house.call_with(Method::PUT, &format!("{path}/seating-plan"), Some(&key), plan, &tag).await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("plan_invalid")), "{problem}");
 
     let event = house.draft(&key, 1_000).await;
@@ -169,5 +170,98 @@ async fn a_seat_map_is_immutable_and_availability_has_a_version() {
     assert_eq!(changed.status(), StatusCode::OK);
     let availability: Value = changed.json().await.unwrap();
     assert!(availability["seats"].as_str().unwrap().starts_with("AQ"), "seat 0 is held: {availability}");
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn prices_and_plans_are_put_onto_the_revision_that_was_read() {
+    let house = TestHouse::start().await;
+    let key = house.organizer().await;
+    let event = house.draft(&key, 1_000).await;
+    let path = format!("/api/v1/organizer/events/{event}");
+    let (_, sheet) = house.call(Method::GET, &path, Some(&key), None).await;
+    let (now, before) = (sheet["revision"].as_u64().unwrap(), sheet["revision"].as_u64().unwrap() - 1);
+    let plan = json!({"format": "usher.seating-plan/1", "name": "Room", "focal_point_cm": [0, 0], "tiers": [{"code": "A", "name": "A"}], "sections": [],
+        "areas": [{"code": "FLOOR", "name": "Floor", "tier": "A", "capacity": 10,
+                   "outline_cm": [[0, 0], [100, 0], [100, 100]]}]});
+    let prices = json!({"prices": [{"tier": sheet["tiers"][0]["code"], "price_minor": 2_000}]});
+    for (member, body) in [("prices", prices), ("seating-plan", plan)] {
+        let path = format!("{path}/{member}");
+        let put = async |tag: Option<u64>| {
+            let tag = tag.map(|tag| format!("\"{tag}\""));
+            let headers: Vec<_> = tag.iter().map(|tag| ("If-Match", tag.as_str())).collect();
+            house.call_with(Method::PUT, &path, Some(&key), Some(body.clone()), &headers).await
+        };
+        let (status, problem) = put(None).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (428, &json!("if_match_required")), "{member}: {problem}");
+        let (status, problem) = put(Some(before)).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (412, &json!("changed_meanwhile")), "{member}: {problem}");
+        let at = if member == "prices" { now } else { now + 1 };
+        let (status, answer) = put(Some(at)).await;
+        assert_eq!((status.as_u16(), &answer["revision"]), (200, &json!(at + 1)), "{member}: {answer}");
+    }
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn limits_that_cannot_be_are_told_when_they_are_written_and_not_when_it_is_published() {
+    let house = TestHouse::start().await;
+    let key = house.organizer().await;
+    for limits in [
+        json!({"places_per_order_max": 0}),
+        json!({"places_per_order_max": 11, "places_per_buyer_max": 10}),
+        json!({"hold_ms": 100, "hold_total_max_ms": 99}),
+    ] {
+        let mut form = event_form();
+        form["limits"] = limits;
+        let (status, problem) = house.call(Method::POST, "/api/v1/organizer/events", Some(&key), Some(form)).await;
+        assert_eq!((status.as_u16(), &problem["errors"][0]["pointer"]), (422, &json!("/limits")), "{problem}");
+    }
+    house.stop().await;
+}
+
+/// As pretix exports them: zones of rows, drawn in units of its own.
+fn pretix_plan() -> Value {
+    let seat = |number: u32, category: &str| {
+        json!({"seat_guid": format!("s{number}"), "seat_number": number.to_string(), "category": category,
+               "position": {"x": 25 * number, "y": 0}})
+    };
+    json!({
+        "name": "Small theatre", "size": {"width": 1_000, "height": 800},
+        "categories": [{"name": "Balcony", "color": "#7f4a91"}, {"name": "Stalls", "color": "#2b6cb0"}],
+        "zones": [{"name": "Stalls", "position": {"x": 100, "y": 50.25}, "areas": [{"shape": "text"}], "rows": [
+            {"row_number": "1", "position": {"x": 0, "y": 10}, "seats": [seat(1, "Stalls"), seat(2, "Stalls"), seat(3, "Balcony")]}]}],
+    })
+}
+
+#[actix_web::test]
+async fn a_plan_of_pretix_is_taken_as_it_is_exported_and_can_be_sold() {
+    let house = TestHouse::start().await;
+    let key = house.organizer().await;
+    let (_, event) = house.call(Method::POST, "/api/v1/organizer/events", Some(&key), Some(event_form())).await;
+    let event = event["event"].as_str().unwrap();
+    let path = format!("/api/v1/organizer/events/{event}");
+    let put = async |member: &str, tag: &str, body: Value| {
+        let headers = [("If-Match", tag)];
+        house.call_with(Method::PUT, &format!("{path}/{member}"), Some(&key), Some(body), &headers).await
+    };
+    let (status, problem) = put("seating-plan", "1", json!({"zones": 1})).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("plan_invalid")), "{problem}");
+    let (status, plan) = put("seating-plan", "1", pretix_plan()).await;
+    assert_eq!(
+        (status.as_u16(), &plan["seats_count"], &plan["tiers"]),
+        (200, &json!(3), &json!(["Balcony", "Stalls"])),
+        "{plan}"
+    );
+    let prices = json!({"prices": [{"tier": "Balcony", "price_minor": 900}, {"tier": "Stalls", "price_minor": 1_200}]});
+    let (status, answer) = put("prices", &plan["revision"].to_string(), prices).await;
+    assert_eq!(status.as_u16(), 200, "{answer}");
+    for step in ["publish", "open"] {
+        let (status, answer) = house.call(Method::POST, &format!("{path}/{step}"), Some(&key), None).await;
+        assert_eq!(status.as_u16(), 200, "{answer}");
+    }
+    let buyer = house.buyer().await;
+    let (status, hold) = house.hold(event, &buyer, "hold-key-1", json!([{"kind": "seats", "seats": [2]}])).await;
+    assert_eq!((status.as_u16(), &hold["total_minor"]), (201, &json!(900)), "{hold}");
     house.stop().await;
 }

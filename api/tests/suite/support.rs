@@ -165,7 +165,9 @@ impl TestHouse {
         let tiers = plan["tiers"].as_array().unwrap();
         let prices: Vec<_> = tiers.iter().map(|tier| json!({"tier": tier, "price_minor": price_minor})).collect();
         let path = format!("/api/v1/organizer/events/{event}/prices");
-        let (status, answer) = self.call(Method::PUT, &path, Some(key), Some(json!({"prices": prices}))).await;
+        let tag = plan["revision"].to_string();
+        let prices = Some(json!({"prices": prices}));
+        let (status, answer) = self.call_with(Method::PUT, &path, Some(key), prices, &[("If-Match", &tag)]).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         event
     }

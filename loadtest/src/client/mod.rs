@@ -41,6 +41,8 @@ pub struct Request {
     pub path: String,
     /// Idempotency key.
     pub key: Option<String>,
+    /// The revision that a change is made to.
+    pub revision: Option<u64>,
     /// Body.
     pub body: Body,
 }
@@ -49,19 +51,19 @@ impl Request {
     /// A `GET`.
     #[must_use]
     pub fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), key: None, body: Body::None }
+        Self { method: Method::GET, path: path.into(), key: None, revision: None, body: Body::None }
     }
 
     /// A `POST`.
     #[must_use]
     pub fn post(path: impl Into<String>, body: Body) -> Self {
-        Self { method: Method::POST, path: path.into(), key: None, body }
+        Self { method: Method::POST, path: path.into(), key: None, revision: None, body }
     }
 
     /// A `DELETE`.
     #[must_use]
     pub fn delete(path: impl Into<String>) -> Self {
-        Self { method: Method::DELETE, path: path.into(), key: None, body: Body::None }
+        Self { method: Method::DELETE, path: path.into(), key: None, revision: None, body: Body::None }
     }
 
     /// Under that key.
@@ -134,6 +136,9 @@ impl Api {
         };
         if let Some(key) = &request.key {
             sent = sent.header("Idempotency-Key", key);
+        }
+        if let Some(revision) = request.revision {
+            sent = sent.header("If-Match", format!("\"{revision}\""));
         }
         sent = match &request.body {
             Body::None => sent,

@@ -19,7 +19,7 @@ const RETRY_AFTER_DEFAULT: Duration = Duration::from_millis(500);
 /// Between tries to reach a server that is gone.
 const RECONNECT_EVERY: Duration = Duration::from_millis(200);
 /// Codes of refusals that promise that nothing was done.
-const NOTHING_DONE: [&str; 4] = ["busy", "not_applied", "rate_limited", "storage_full"];
+const NOTHING_DONE: [&str; 5] = ["busy", "draining", "not_applied", "rate_limited", "storage_full"];
 
 /// How much a client bears.
 #[derive(Debug, Clone, Copy)]

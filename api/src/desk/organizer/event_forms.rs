@@ -140,6 +140,9 @@ pub(super) fn check(record: &EventRecord) -> Result<(), Problem> {
     fault(zone, "time_zone", "an IANA time zone such as Europe/Vienna".to_owned());
     let currency = iso_currency::Currency::from_code(record.currency.as_str()).is_some();
     fault(currency, "currency", "an ISO 4217 currency such as EUR".to_owned());
+    if let Err(what) = record.limits.check() {
+        fault(false, "limits", what.to_owned());
+    }
     if let (Some(opens_at), Some(closes_at)) = (record.opens_at, record.closes_at) {
         fault(opens_at < closes_at, "closes_at", "must be later than opens_at".to_owned());
     }

@@ -87,6 +87,14 @@ pub(super) async fn replace(state: &AppState, revision: u64, record: EventRecord
     }
 }
 
+/// A change that names a revision is made to that one only.
+pub(super) fn expect_revision(record: &EventRecord, revision: Option<u64>) -> Result<(), Problem> {
+    match revision {
+        Some(revision) if revision != record.revision => Err(Problem::of(&kinds::CHANGED_MEANWHILE)),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Creates a draft.
 ///
 /// # Errors
@@ -162,9 +170,7 @@ pub async fn edit_event(
     patch: &EventPatch,
 ) -> Result<OrganizerEventSheet, Problem> {
     let mut record = load(state, subject, Action::Organize, event).await?;
-    if record.revision != revision {
-        return Err(Problem::of(&kinds::CHANGED_MEANWHILE));
-    }
+    expect_revision(&record, Some(revision))?;
     patch.apply(&mut record)?;
     check(&record)?;
     record.revision += 1;
@@ -191,14 +197,16 @@ pub async fn delete_event(state: &AppState, subject: &Subject, event: EventId) -
 /// Sets prices: of a draft all of them, of a published event for places not held yet.
 ///
 /// # Errors
-/// Not logged in, not found, an unknown tier or a price that cannot be; the store or the event does not answer.
+/// Not logged in, not found, not at `revision` when one is named, an unknown tier or a price that cannot be; the store or the event does not answer.
 pub async fn set_prices(
     state: &AppState,
     subject: &Subject,
     event: EventId,
+    revision: Option<u64>,
     prices: &[PriceForm],
 ) -> Result<OrganizerEventSheet, Problem> {
     let mut record = load(state, subject, Action::Organize, event).await?;
+    expect_revision(&record, revision)?;
     let revision = record.revision;
     let map = state.plans.of(&record).await?;
     let priced = priced(&map.layout, &tier_prices(prices))?;

@@ -8,7 +8,7 @@ use usher_core::plan::generate::{ArenaSpec, ClubSpec, HallSpec};
 use usher_core::plan::{PLACES_MAX, PlanFault, PretixPlan, SeatingPlan};
 use usher_engine::catalogue::{EventRecord, EventState};
 
-use super::events::replace;
+use super::events::{expect_revision, replace};
 use crate::access::{Action, Subject};
 use crate::desk::{hex, load};
 use crate::problem::{Problem, kinds};
@@ -72,16 +72,20 @@ pub struct PlanSheet {
     pub areas_count: u64,
     /// Codes of the tiers that need a price.
     pub tiers: Vec<String>,
+    /// The event's revision now, which the next change names; the `ETag`.
+    pub revision: u64,
 }
 
 /// Gives a draft the plan in this document (`schema/seating-plan.schema.json`, or a seating plan of pretix).
 ///
 /// # Errors
-/// Not logged in, not found, not a draft, all faults of the plan; the store does not answer.
+/// Not logged in, not found, not a draft, not at `revision` when one is named, all faults of the plan; the store does
+/// not answer.
 pub async fn upload_plan(
     state: &AppState,
     subject: &Subject,
     event: EventId,
+    revision: Option<u64>,
     document: &[u8],
 ) -> Result<PlanSheet, Problem> {
     let record = draft(state, subject, event).await?;
@@ -150,6 +154,7 @@ async fn keep(state: &AppState, mut record: EventRecord, plan: SeatingPlan) -> R
     state.catalogue.put_plan(digest, json).await?;
     let revision = record.revision;
     record.revision += 1;
+    let raised = record.revision;
     record.plan_digest = Some(digest);
     record.updated_at = state.clock.now();
     record.prices.retain(|price| layout.tiers().iter().any(|tier| tier.code == price.tier));
@@ -162,6 +167,7 @@ async fn keep(state: &AppState, mut record: EventRecord, plan: SeatingPlan) -> R
         sections_count: layout.sections().len() as u64,
         areas_count: layout.areas().len() as u64,
         tiers: layout.tiers().iter().map(|tier| tier.code.clone()).collect(),
+        revision: raised,
     })
 }
 

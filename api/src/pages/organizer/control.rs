@@ -76,7 +76,7 @@ pub(super) async fn prices(state: Data<AppState>, subject: Subject, event: Path<
         .prefixed("price.")
         .map(|(tier, text)| Ok(PriceForm { tier: tier.to_owned(), price_minor: amount(tier, text, currency)? }))
         .collect::<Result<Vec<_>, Problem>>()?;
-    organizer::set_prices(&state, &subject, *event, &prices).await?;
+    organizer::set_prices(&state, &subject, *event, None, &prices).await?;
     Ok(see(&format!("/organizer/events/{event}")))
 }
 

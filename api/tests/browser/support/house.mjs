@@ -48,10 +48,11 @@ export class House {
   }
 
   /** Calls the API. @returns {Promise<any>} */
-  async api(method, path, { token, key, body } = {}) {
+  async api(method, path, { token, key, revision, body } = {}) {
     const headers = { "Content-Type": "application/json" };
     if (token) headers.Authorization = `Bearer ${token}`;
     if (key) headers["Idempotency-Key"] = key;
+    if (revision) headers["If-Match"] = `"${revision}"`;
     const response = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
@@ -72,7 +73,7 @@ export class House {
     const base = `/api/v1/organizer/events/${event}`;
     const plan = await this.api("POST", `${base}/seating-plan/generate`, { token, body: { template: "hall", name: "Hall", seats_count: 60 } });
     const prices = plan.tiers.map((tier) => ({ tier, price_minor: 1000 }));
-    await this.api("PUT", `${base}/prices`, { token, body: { prices } });
+    await this.api("PUT", `${base}/prices`, { token, revision: plan.revision, body: { prices } });
     for (const step of ["publish", "open"]) await this.api("POST", `${base}/${step}`, { token });
     return event;
   }

@@ -98,7 +98,10 @@ impl Shop {
         let tiers = plan["tiers"].as_array().unwrap();
         let prices: Vec<Value> =
             tiers.iter().map(|tier| json!({"tier": tier, "price_minor": show.price_minor})).collect();
-        self.organize(Method::PUT, &format!("/events/{event}/prices"), Some(json!({"prices": prices}))).await;
+        let request = self.http.put(format!("{}/api/v1/organizer/events/{event}/prices", self.url));
+        let request = request.bearer_auth(&self.key).header("If-Match", plan["revision"].to_string());
+        let priced = request.json(&json!({"prices": prices})).send().await.unwrap();
+        assert!(priced.status().is_success(), "{}", priced.text().await.unwrap());
         for step in ["publish", "open"] {
             self.organize(Method::POST, &format!("/events/{event}/{step}"), None).await;
         }
