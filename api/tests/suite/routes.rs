@@ -130,14 +130,45 @@ async fn every_route_of_the_api_is_described() {
     house.stop().await;
 }
 
-/// Puts ids that name nothing in the place of parameters.
-fn with_ids(path: &str, event: &str, order: &str) -> String {
-    let fresh = |prefix: &str| format!("{prefix}_{:032x}", usher_engine::ids::fresh());
-    path.replace("{event}", event)
-        .replace("{order}", order)
-        .replace("{hold}", &fresh("hld"))
-        .replace("{ticket}", &fresh("tkt"))
-        .replace("{key}", &fresh("key"))
+/// What parameters stand for.
+struct Ids {
+    event: String,
+    order: String,
+    hold: String,
+    ticket: String,
+    key: String,
+}
+
+impl Ids {
+    /// Ids that name nothing.
+    fn fresh() -> Self {
+        let fresh = |prefix: &str| format!("{prefix}_{:032x}", usher_engine::ids::fresh());
+        Self { event: fresh("evt"), order: fresh("ord"), hold: fresh("hld"), ticket: fresh("tkt"), key: fresh("key") }
+    }
+
+    /// Those of a paid order with a printed ticket, and of its organizer's API key.
+    async fn of_a_sale(house: &TestHouse, organizer: &str, buyer: &str) -> Self {
+        let event = house.event_on_sale(organizer, 1_000).await;
+        let (_, hold) = house.hold(&event, buyer, "hold-key-1", json!([{"kind": "best", "quantity": 1}])).await;
+        let hold = hold["hold"].as_str().unwrap().to_owned();
+        let (_, order) = house.checkout(&event, &hold, buyer, "order-key-1").await;
+        house.pay(&order["payment"], "4242424242424242").await;
+        let order = order["order"].as_str().unwrap().to_owned();
+        let tickets = format!("/api/v1/orders/{order}/tickets");
+        let tickets = house.until(&tickets, Some(buyer), |tickets| tickets["data"][0]["ready"] == true).await;
+        let (_, keys) = house.call(Method::GET, "/api/v1/api-keys", Some(organizer), None).await;
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        Self { event, order, hold, ticket: text(&tickets["data"][0]["ticket"]), key: text(&keys["data"][0]["key"]) }
+    }
+}
+
+/// Puts ids in the place of parameters.
+fn with_ids(path: &str, ids: &Ids) -> String {
+    path.replace("{event}", &ids.event)
+        .replace("{order}", &ids.order)
+        .replace("{hold}", &ids.hold)
+        .replace("{ticket}", &ids.ticket)
+        .replace("{key}", &ids.key)
         .replace("{job}", "print:1")
         .replace("{webhook}", "evt_1")
         .replace("{code}", "not_found")
@@ -155,8 +186,7 @@ async fn no_route_answers_a_role_that_it_is_not_for() {
     let roles = [("nobody", None), ("buyer", Some(&buyer)), ("organizer", Some(&organizer)), ("admin", Some(&admin))];
     for (method, path, access) in EXPECTED {
         for (role, token) in roles {
-            let fresh = |prefix: &str| format!("{prefix}_{:032x}", usher_engine::ids::fresh());
-            let path = with_ids(path, &fresh("evt"), &fresh("ord"));
+            let path = with_ids(path, &Ids::fresh());
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let request = house.request(method.clone(), &path, token.map(String::as_str));
             let status = request.header("Idempotency-Key", "walk-key-1").send().await.unwrap().status();
@@ -183,19 +213,15 @@ async fn what_is_somebody_elses_is_not_found_on_any_route() {
     let organizer = house.organizer().await;
     let other = house.account("other@example.org", Role::Organizer).await;
     let (buyer, stranger) = (house.buyer().await, house.buyer().await);
-    let event = house.event_on_sale(&organizer, 1_000).await;
-    let (_, hold) = house.hold(&event, &buyer, "hold-key-1", json!([{"kind": "best", "quantity": 1}])).await;
-    let hold = hold["hold"].as_str().unwrap();
-    let (_, order) = house.checkout(&event, hold, &buyer, "order-key-1").await;
-    let order = order["order"].as_str().unwrap();
+    let ids = Ids::of_a_sale(&house, &organizer, &buyer).await;
     for (method, path, access) in EXPECTED {
         let token = match access {
-            Organizer if path.contains("{event}") => &other,
+            Organizer if path.contains("{event}") || path.contains("{key}") => &other,
             Anyone if path.contains("{order}") => &stranger,
             Buyer if path.contains("{hold}") => &stranger,
             Anyone | Buyer | Organizer | Admin | Signed => continue,
         };
-        let path = with_ids(&path.replace("{hold}", hold), &event, order);
+        let path = with_ids(path, &ids);
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let request = house.request(method.clone(), &path, Some(token));
         let request = request.header("Idempotency-Key", "walk-key-1").header("If-Match", "\"1\"");
@@ -207,6 +233,32 @@ async fn what_is_somebody_elses_is_not_found_on_any_route() {
         let response = request.send().await.unwrap();
         let status = response.status();
         assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}: {}", response.text().await.unwrap());
+    }
+    house.stop().await;
+}
+
+/// Without it, a route that answers nobody would pass every test of who is refused.
+#[actix_web::test]
+async fn every_look_of_the_api_is_answered_to_whom_it_is_for() {
+    let house = TestHouse::start().await;
+    let (organizer, buyer) = (house.organizer().await, house.buyer().await);
+    let admin = house.account("admin@example.org", Role::Admin).await;
+    let ids = Ids::of_a_sale(&house, &organizer, &buyer).await;
+    for (method, path, access) in EXPECTED.iter().filter(|(method, ..)| *method == "GET") {
+        if !path.starts_with("/api/") {
+            continue;
+        }
+        let token = match access {
+            Anyone | Signed | Buyer => &buyer,
+            Organizer => &organizer,
+            Admin => &admin,
+        };
+        let path = with_ids(path, &ids);
+        let status = house.request(Method::GET, &path, Some(token)).send().await.unwrap().status();
+        // The hold has become an order, which ends it.
+        let expected =
+            if path.contains("/holds/") { [StatusCode::OK, StatusCode::CONFLICT] } else { [StatusCode::OK; 2] };
+        assert!(expected.contains(&status), "{method} {path}: {status}");
     }
     house.stop().await;
 }

@@ -1,7 +1,10 @@
 //! One event under load: nothing is lost, nobody waits for somebody else's append, the gate is exact.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
+use futures_util::future::maybe_done;
 use usher_core::{Command, EventId, HoldId, SeatIdx, SeatStatus};
 use usher_engine::event::{AskError, GATE_PERMITS_DEFAULT, Limits};
 
@@ -13,19 +16,28 @@ const EVENT: EventId = EventId(1);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_the_middle_of_a_thousand_queued_commands_loses_none_of_the_others() {
     let journal = Arc::new(MemoryJournal::new());
-    let limits = Limits { gate_permits: 2_000, ..Limits::default() };
+    let limits = Limits { gate_permits: 1_000, ..Limits::default() };
     let spec = HouseSpec { rules: fragile_rules(), limits, ..HouseSpec::default() };
     let house = House::with(Arc::clone(&journal) as _, spec);
     let handle = house.on_sale(EVENT).await;
     journal.hold();
-    let queue = {
-        let handle = handle.clone();
-        let commands = (0..1_000).map(|n| if n == 500 { hold_as(POISON, n) } else { hold(n) });
-        tokio::spawn(async move { ask_all(&handle, commands).await })
-    };
+    // Polled once, an ask has its permit and stands in the mailbox: after this all thousand are inside.
+    let commands = (0..1_000).map(|n| if n == 500 { hold_as(POISON, n) } else { hold(n) });
+    let mut asks: Vec<_> = commands.map(|command| Box::pin(maybe_done(handle.ask(command)))).collect();
+    poll_fn(|context| {
+        for ask in &mut asks {
+            let _ = ask.as_mut().poll(context);
+        }
+        Poll::Ready(())
+    })
+    .await;
     journal.append_waits().await;
     journal.release();
-    let outcomes = queue.await.unwrap();
+    let mut outcomes = Vec::new();
+    for ask in &mut asks {
+        ask.as_mut().await;
+        outcomes.push(ask.as_mut().take_output().unwrap());
+    }
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 999);
     assert_eq!(outcomes[500], Err(AskError::NotApplied));
     assert_eq!(handle.view().counts.held_count, 999);
