@@ -56,6 +56,11 @@ fn words(order: &OrderSheet) -> (&'static str, &'static str) {
             "Your places are held. The order is confirmed as soon as the payment is authorized.",
         ),
         (OrderState::Confirmed, _) => ("The places are yours", "Your payment is authorized and is being taken now."),
+        (OrderState::Paid, _) if order.printing_failed => (
+            "Thank you: the places are yours",
+            "Your order is paid. The tickets could not be printed, which has to be put right here first; you need not \
+             do anything. Come back with the link in your letter, or show the order at the entrance.",
+        ),
         (OrderState::Paid, _) => ("Thank you: the places are yours", "Your order is paid."),
         (OrderState::Refunded, _) => {
             ("Refunded", "The money goes back to where it came from. These tickets open no door any more.")
@@ -128,7 +133,9 @@ fn sheet_of(state: &AppState, order: OrderSheet) -> OrderPage {
             .filter(|_| awaiting && !order.lapsed)
             .and_then(|payment| payment_address(payment, "").ok()),
         all_tickets: (order.state == OrderState::Paid && printed).then(|| format!("{base}/tickets.pdf{query}")),
-        pending: awaiting || order.state == OrderState::Confirmed || (order.state == OrderState::Paid && !printed),
+        pending: awaiting
+            || order.state == OrderState::Confirmed
+            || (order.state == OrderState::Paid && !printed && !order.printing_failed),
         access: order.access.clone().unwrap_or_default(),
         can_cancel: awaiting && !order.lapsed,
         lines,

@@ -9,6 +9,7 @@ mod limits;
 mod live;
 mod operating;
 mod pages;
+mod printing;
 mod routes;
 mod sandbox_api;
 mod sandbox_gateway;

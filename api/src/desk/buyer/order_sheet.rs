@@ -77,6 +77,8 @@ pub struct OrderSheet {
     pub failed_payments_count: u32,
     /// Lines.
     pub lines: Vec<OrderLineSheet>,
+    /// Printing the tickets has failed until the operator puts it right; the places are the buyer's all the same.
+    pub printing_failed: bool,
     /// Refunds, oldest first.
     pub refunds: Vec<RefundSheet>,
     /// Sum of all lines.
@@ -173,6 +175,7 @@ impl OrderSheet {
             retaken: record.retaken,
             failed_payments_count: record.failed_payments_count,
             lines: lines.collect(),
+            printing_failed: false,
             refunds: record.refunds.iter().map(RefundSheet::from).collect(),
             total_minor: record.total_minor,
             refunded_minor: Minor::checked_sum(record.refunds.iter().map(|refund| refund.amount_minor))

@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use bytes::Bytes;
 use usher_core::{CancelReason, Command, EventId, OrderId, OrderState, TicketId};
 use usher_engine::catalogue::EventRecord;
+use usher_engine::jobs::{JobState, Task};
 use usher_engine::orders::{Contact, OrderRecord};
 
 use super::{OrderLineSheet, OrderSheet, PaymentSheet, TicketSheet};
@@ -18,6 +19,8 @@ use crate::state::AppState;
 pub const TICKET_VERSION: u8 = 1;
 /// When to look for tickets again.
 const IN_PREPARATION_RETRY_MS: u64 = 2_000;
+/// When to look for tickets that wait for somebody.
+const PRINTING_FAILED_RETRY_MS: u64 = 60_000;
 
 /// An order that the subject may touch, with everything around it.
 struct Opened {
@@ -77,6 +80,9 @@ impl Opened {
             if let Some(ticket) = line.ticket {
                 line.ticket_ready = state.ticket_files.exists(ticket, TICKET_VERSION).await?;
             }
+        }
+        if sheet.lines.iter().any(|line| line.ticket.is_some() && !line.ticket_ready && !line.refunded) {
+            sheet.printing_failed = printing_failed(state, sheet.order).await?;
         }
         Ok(sheet)
     }
@@ -154,8 +160,10 @@ pub async fn ticket_pdf(
     if line.refunded {
         return Err(Problem::new(&kinds::NO_TICKETS, "This place was refunded; its ticket is void"));
     }
-    let pdf = state.ticket_files.get(ticket, TICKET_VERSION).await?;
-    pdf.ok_or_else(in_preparation)
+    match state.ticket_files.get(ticket, TICKET_VERSION).await? {
+        Some(pdf) => Ok(pdf),
+        None => Err(not_printed(state, order).await),
+    }
 }
 
 /// All valid tickets of an order in one PDF.
@@ -176,8 +184,22 @@ pub async fn order_pdf(
     state.back_office.order_pdf(&opened.record, &opened.contact, &opened.event).await
 }
 
-fn in_preparation() -> Problem {
-    Problem::of(&kinds::TICKETS_IN_PREPARATION).retry_after_ms(IN_PREPARATION_RETRY_MS)
+/// Whether the order's tickets wait for the operator rather than for the printer.
+async fn printing_failed(state: &AppState, order: OrderId) -> Result<bool, Problem> {
+    let job = state.jobs.job(&Task::PrintTickets { order }.id()).await?;
+    Ok(job.is_some_and(|job| job.state == JobState::Dead))
+}
+
+async fn not_printed(state: &AppState, order: OrderId) -> Problem {
+    match printing_failed(state, order).await {
+        Ok(true) => {
+            let detail =
+                "The seats are yours, but the tickets could not be printed; the operator has to put that right";
+            Problem::new(&kinds::TICKETS_IN_PREPARATION, detail).retry_after_ms(PRINTING_FAILED_RETRY_MS)
+        }
+        Ok(false) => Problem::of(&kinds::TICKETS_IN_PREPARATION).retry_after_ms(IN_PREPARATION_RETRY_MS),
+        Err(problem) => problem,
+    }
 }
 
 /// The buyer's own orders, latest first.

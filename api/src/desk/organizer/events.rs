@@ -108,7 +108,7 @@ pub async fn create_event(
         created_at: now,
         updated_at: now,
     };
-    check(&record)?;
+    check(state, &record)?;
     state.catalogue.create(record.clone()).await?;
     OrganizerEventSheet::of(state, &record).await
 }
@@ -156,7 +156,7 @@ pub async fn edit_event(
         return Err(Problem::of(&kinds::CHANGED_MEANWHILE));
     }
     patch.apply(&mut record)?;
-    check(&record)?;
+    check(state, &record)?;
     record.revision += 1;
     record.updated_at = state.clock.now();
     replace(state, revision, record.clone()).await?;
@@ -191,7 +191,7 @@ pub async fn set_prices(
     let priced = priced(&map.layout, &tier_prices(prices))?;
     if record.state == EventState::Draft {
         record.prices = tier_prices(prices);
-        check(&record)?;
+        check(state, &record)?;
     } else {
         ask(state, event, Command::ChangePrices { prices: priced }).await?;
         for price in tier_prices(prices) {

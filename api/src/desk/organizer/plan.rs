@@ -1,14 +1,17 @@
 //! Seating plans: uploaded as a document, or generated from a template.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use usher_core::EventId;
 use usher_core::plan::generate::{ArenaSpec, ClubSpec, HallSpec};
-use usher_core::plan::{PlanFault, SeatingPlan};
+use usher_core::plan::{FAULTS_MAX, FaultCode, PlanFault, SeatingPlan};
 use usher_engine::catalogue::{EventRecord, EventState};
 
 use super::events::replace;
 use crate::access::{Action, Subject};
+use crate::desk::printed::plan_faults;
 use crate::desk::{hex, load};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
@@ -105,8 +108,23 @@ async fn draft(state: &AppState, subject: &Subject, event: EventId) -> Result<Ev
 }
 
 async fn keep(state: &AppState, mut record: EventRecord, plan: SeatingPlan) -> Result<PlanSheet, Problem> {
+    let fonts = Arc::clone(state.back_office.fonts());
     let compiled = tokio::task::spawn_blocking(move || {
-        let layout = plan.compile().map_err(|faults| plan_problem(&faults))?;
+        let layout = plan.compile();
+        let unprintable = plan_faults(&fonts, &plan).into_iter().take(FAULTS_MAX).map(|(path, message)| PlanFault {
+            path,
+            code: FaultCode::TextCharacter,
+            message,
+        });
+        let mut faults: Vec<PlanFault> = unprintable.collect();
+        let layout = match layout {
+            Ok(layout) if faults.is_empty() => layout,
+            Ok(_) => return Err(plan_problem(&faults)),
+            Err(others) => {
+                faults.extend(others);
+                return Err(plan_problem(&faults));
+            }
+        };
         let json = serde_json::to_vec(&plan).map_err(|_| Problem::of(&kinds::INTERNAL))?;
         Ok::<_, Problem>((layout, json))
     });

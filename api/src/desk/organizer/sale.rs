@@ -1,6 +1,7 @@
 //! The sale: publish, open, pause, resume, close, cancel; block seats; figures.
 
 use serde::{Deserialize, Serialize};
+use usher_core::plan::Layout;
 use usher_core::{Command, Counts, Currency, EventId, Phase, SeatIdx, SeatStatus};
 use usher_engine::catalogue::{EventRecord, EventState};
 use usher_engine::orders::SalesFigures;
@@ -8,7 +9,7 @@ use usher_engine::orders::SalesFigures;
 use super::OrganizerEventSheet;
 use super::events::priced;
 use crate::access::{Action, Subject};
-use crate::desk::{ask, load};
+use crate::desk::{ask, load, printed};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
@@ -118,12 +119,24 @@ async fn publication(state: &AppState, record: &EventRecord) -> Result<Command, 
     }
     let plan_digest = record.plan_digest.ok_or_else(|| Problem::of(&kinds::NO_PLAN))?;
     let map = state.plans.of(record).await?;
+    check_printable(state, record, &map.layout)?;
     Ok(Command::Publish {
         plan_digest,
         currency: record.currency,
         limits: record.limits.clone(),
         prices: priced(&map.layout, &record.prices)?,
     })
+}
+
+/// What is printed on tickets was checked when it was written, perhaps by an older version or with other fonts.
+fn check_printable(state: &AppState, record: &EventRecord, layout: &Layout) -> Result<(), Problem> {
+    let fonts = state.back_office.fonts();
+    printed::all_faults(vec![
+        ("name", printed::check_letters(fonts, &record.name)),
+        ("venue", printed::check_letters(fonts, &record.venue)),
+        ("organizer_name", printed::check_letters(fonts, &record.organizer_name)),
+        ("plan_digest", printed::check_layout(fonts, layout)),
+    ])
 }
 
 /// Copies an event's phase to the catalogue, where lists read it.
