@@ -112,10 +112,13 @@ pub async fn step(
 }
 
 async fn publication(state: &AppState, record: &EventRecord) -> Result<Command, Problem> {
-    let missing = OrganizerEventSheet::of(state, record).await?.missing;
-    if !missing.is_empty() {
-        let detail = format!("Still missing: {}", missing.join(", "));
-        return Err(Problem::new(&kinds::NOT_READY, detail).with("errors", missing));
+    let sheet = OrganizerEventSheet::of(state, record).await?;
+    if !sheet.missing.is_empty() {
+        let detail = format!("Still missing: {}", sheet.missing.join(", "));
+        let pointers = missing_members(&sheet);
+        let errors = pointers.into_iter().zip(&sheet.missing);
+        let errors = errors.map(|(pointer, what)| serde_json::json!({"pointer": pointer, "detail": what}));
+        return Err(Problem::new(&kinds::NOT_READY, detail).with("errors", errors.collect::<Vec<_>>()));
     }
     let plan_digest = record.plan_digest.ok_or_else(|| Problem::of(&kinds::NO_PLAN))?;
     let map = state.plans.of(record).await?;
@@ -126,6 +129,13 @@ async fn publication(state: &AppState, record: &EventRecord) -> Result<Command, 
         limits: record.limits.clone(),
         prices: priced(&map.layout, &record.prices)?,
     })
+}
+
+/// Where in the event's sheet each of its missing things would stand, in the same order.
+fn missing_members(sheet: &OrganizerEventSheet) -> Vec<String> {
+    let plan = sheet.sheet.plan_digest.is_none().then(|| "/plan_digest".to_owned());
+    let tiers = sheet.sheet.tiers.iter().enumerate().filter(|(_, tier)| tier.price_minor.is_none());
+    plan.into_iter().chain(tiers.map(|(at, _)| format!("/tiers/{at}/price_minor"))).collect()
 }
 
 /// What is printed on tickets was checked when it was written, perhaps by an older version or with other fonts.
