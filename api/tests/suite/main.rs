@@ -5,6 +5,7 @@
 mod buying;
 mod command_line;
 mod editing;
+mod late_payment;
 mod limits;
 mod live;
 mod operating;
