@@ -4,6 +4,7 @@ use super::fonts::Style;
 use super::qr::{QUIET_ZONE_MODULES, Qr};
 use super::render::{PlaceLabels, RenderError, TicketPage, price_text, starts_text};
 use super::sheet::{Face, Fit, PAGE_HEIGHT_PT, PAGE_WIDTH_PT, Sheet};
+use crate::orders::order_code;
 
 const MARGIN_PT: f32 = 48.0;
 const WIDTH_PT: f32 = PAGE_WIDTH_PT - 2.0 * MARGIN_PT;
@@ -89,7 +90,7 @@ fn draw_details(page: &TicketPage, sheet: &mut Sheet<'_>, y: f32) -> Result<f32,
     let tier_y = field(sheet, ("CATEGORY", "tier"), &page.tier, VALUE, half, (MARGIN_PT + COLUMN_PT / 2.0, at))?;
     let fit = Fit { width_pt: COLUMN_PT, lines_max: 1, size_min_pt: 7.0 };
     let y = price_y.min(tier_y) - 24.0;
-    field(sheet, ("ORDER", "order"), &page.order.to_string(), SMALL, fit, (MARGIN_PT, y))
+    field(sheet, ("ORDER", "order"), &order_code(page.order), SMALL, fit, (MARGIN_PT, y))
 }
 
 /// The code and the ticket's id; answers the last baseline.
