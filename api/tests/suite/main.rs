@@ -9,6 +9,7 @@ mod late_payment;
 mod limits;
 mod live;
 mod operating;
+mod page_forms;
 mod pages;
 mod printing;
 mod routes;

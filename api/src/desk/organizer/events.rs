@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use usher_core::plan::Layout;
-use usher_core::{Command, EventId, Limits, Priced, TierIdx};
+use usher_core::{Command, EventId, Limits, OrganizerId, Priced, TierIdx, UnixMillis};
 use usher_engine::catalogue::{EventRecord, EventState, TierPrice};
 use usher_engine::ids;
 
@@ -87,11 +87,31 @@ pub async fn create_event(
     form: &EventForm,
 ) -> Result<OrganizerEventSheet, Problem> {
     let login = subject.login()?;
-    let now = state.clock.now();
     let record = EventRecord {
         id: EventId(ids::fresh()),
         organizer: login.organizer,
         organizer_name: login.organizer_name.clone(),
+        ..record_of(form, state.clock.now())
+    };
+    check(state, &record)?;
+    state.catalogue.create(record.clone()).await?;
+    OrganizerEventSheet::of(state, &record).await
+}
+
+/// Whether a draft can be made of it.
+///
+/// # Errors
+/// All faults at once.
+pub fn check_event(state: &AppState, form: &EventForm) -> Result<(), Problem> {
+    check(state, &record_of(form, state.clock.now()))
+}
+
+/// A draft of nobody yet.
+fn record_of(form: &EventForm, now: UnixMillis) -> EventRecord {
+    EventRecord {
+        id: EventId(0),
+        organizer: OrganizerId(0),
+        organizer_name: String::new(),
         revision: 1,
         state: EventState::Draft,
         name: form.name.trim().to_owned(),
@@ -107,10 +127,7 @@ pub async fn create_event(
         plan_digest: None,
         created_at: now,
         updated_at: now,
-    };
-    check(state, &record)?;
-    state.catalogue.create(record.clone()).await?;
-    OrganizerEventSheet::of(state, &record).await
+    }
 }
 
 /// The organizer's events, latest first.

@@ -90,6 +90,18 @@ pub async fn generate_plan(
     form: &GenerateForm,
 ) -> Result<PlanSheet, Problem> {
     let record = draft(state, subject, event).await?;
+    keep(state, record, generated(form)?).await
+}
+
+/// Whether a plan can be generated from it.
+///
+/// # Errors
+/// Sizes that cannot be.
+pub fn check_generate(form: &GenerateForm) -> Result<(), Problem> {
+    generated(form).map(drop)
+}
+
+fn generated(form: &GenerateForm) -> Result<SeatingPlan, Problem> {
     let name = form.name.trim().to_owned();
     let plan = match form.template {
         PlanTemplate::Hall => HallSpec::about(&name, form.seats_count).plan(),
@@ -98,8 +110,7 @@ pub async fn generate_plan(
         }
         PlanTemplate::Club => ClubSpec { name, standing_count: form.standing_count }.plan(),
     };
-    let plan = plan.map_err(|fault| Problem::invalid(&format!("/{}", fault.path), fault.message))?;
-    keep(state, record, plan).await
+    plan.map_err(|fault| Problem::invalid(&format!("/{}", fault.path), fault.message))
 }
 
 async fn draft(state: &AppState, subject: &Subject, event: EventId) -> Result<EventRecord, Problem> {
