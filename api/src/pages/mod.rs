@@ -22,6 +22,8 @@ use askama::Template;
 use usher_core::{Currency, Minor};
 use usher_engine::tickets::render::{price_text, starts_text};
 
+pub(crate) use orders::pay_by;
+
 use crate::access::Access::{Anyone, Buyer};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;

@@ -193,6 +193,35 @@ async fn a_registration_with_faults_is_told_all_of_them_beside_its_fields() {
 }
 
 #[actix_web::test]
+async fn an_order_that_waits_shows_its_time_and_keeps_its_places_longer() {
+    let house = TestHouse::start().await;
+    let key = house.organizer().await;
+    let event = house.event_on_sale(&key, 4_500).await;
+    let mut browser = Browser::new(&house);
+    let hold = browser.post(&format!("/events/{event}/hold"), &[("key", "a-best-try"), ("quantity", "1")]).await;
+    let form_key = after(&browser.get(&hold).await, "name=\"key\" value=\"", '"').to_owned();
+    let fields = [("key", form_key.as_str()), ("name", "Ada"), ("email", "ada@example.org")];
+    let payment = browser.post(&format!("{hold}/checkout"), &fields).await;
+    let pay = browser.get(&payment).await;
+    assert!(pay.contains("Your places are held until <strong>"), "{pay}");
+    let order = after(&pay, "Your places are held until", '\n').to_owned();
+    let order = after(&order, "href=\"", '"').replace("&#38;", "&");
+    let waiting = browser.get(&order).await;
+    let ends = after(&waiting, "data-expires=\"", '"').to_owned();
+    let keep = after(&waiting, "<form method=\"post\" action=\"", '"').to_owned();
+    assert_eq!(keep, format!("{hold}/keep"));
+    let back = browser.post(&keep, &[]).await;
+    assert!(order.starts_with(&back) && back.starts_with("/orders/"), "{back}");
+    let later = browser.get(&back).await;
+    assert!(after(&later, "data-expires=\"", '"') > ends.as_str(), "the end has moved");
+    assert!(later.contains("id=\"pay\""));
+    // Back from a payment that was made, before word of it: nobody is asked to pay twice.
+    let sent = browser.get(&format!("{back}?redirect_status=succeeded")).await;
+    assert!(sent.contains("Your payment is on its way") && !sent.contains("id=\"pay\""), "{sent}");
+    house.stop().await;
+}
+
+#[actix_web::test]
 async fn with_stripe_the_pages_refuse_to_sell_before_there_is_an_order() {
     let stripe = PaymentsSettings::Stripe {
         secret_key: Secret::new("sk_test_x".to_owned()),
