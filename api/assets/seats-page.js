@@ -8,7 +8,7 @@ import { priceFormat } from "./seat-map-words.js";
 
 /** Shows the map; without it the list below does all that the map does. */
 async function start(element, section) {
-  const { event, digest, currency, prices, placesMax } = element.dataset;
+  const { event, digest, currency, prices, chosen: asked, placesMax } = element.dataset;
   const store = new SelectionStore({ placesMax: Number(placesMax) });
   const base = `/api/v1/events/${event}`;
   section.hidden = false;
@@ -27,7 +27,7 @@ async function start(element, section) {
   const price = priceFormat(currency);
   const show = () => {
     const seats = store.seats();
-    fields.replaceChildren(...seats.map((seat) => make("input", { type: "hidden", name: "seat", value: seat })));
+    fields.replaceChildren(...seats.map((seat) => make("input", { type: "hidden", form: "chosen", name: "seat", value: seat })));
     chosen.replaceChildren(...seats.map((seat) => {
       const at = map.describe(seat);
       const name = `${at.section}, row ${at.row}, seat ${at.label}`;
@@ -39,6 +39,8 @@ async function start(element, section) {
     total.textContent = seats.length === 0 ? "No seat chosen on the map yet." : `${seats.length} chosen, ${price(sum)} together`;
   };
   store.subscribe(show);
+  // What was asked for before, where it could not be had altogether.
+  for (const seat of JSON.parse(asked)) store.add(seat);
   show();
   element.addEventListener("seat-map:area", () => {
     const standing = document.getElementById("standing-section");

@@ -89,6 +89,7 @@ pub fn configure(config: &mut ServiceConfig, state: &AppState) {
     extract::configure(config, &state.settings.server);
     routes().configure(config);
     if let Some(sandbox) = &state.sandbox {
+        config.app_data(web::Data::new(pages::pay_by(state)));
         sandbox.configure(config);
     }
     config.default_service(web::to(async || Err::<&str, _>(Problem::of(&kinds::NOT_FOUND))));

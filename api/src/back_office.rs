@@ -15,6 +15,7 @@ use usher_engine::jobs::{Job, JobError, Letter, Task};
 use usher_engine::mail::{MailError, Mailer, Occasion, OrderLetter, Sender};
 use usher_engine::orders::{Contact, Contacts, OrderRecord, Views};
 use usher_engine::store::StoreError;
+use usher_engine::tickets::fonts::Fonts;
 use usher_engine::tickets::printer::{PrintJob, Printer};
 use usher_engine::tickets::render::{PlaceLabels, TicketPage};
 use usher_engine::tickets::{SigningKeys, TicketFiles};
@@ -45,6 +46,8 @@ pub struct BackOfficeParts {
     pub keys: Arc<SigningKeys>,
     /// Renders.
     pub printer: Printer,
+    /// What it renders with.
+    pub fonts: Arc<Fonts>,
     /// Sends.
     pub mailer: Arc<dyn Mailer>,
     /// Who the mails are from.
@@ -78,6 +81,12 @@ impl BackOffice {
     #[must_use]
     pub fn keys(&self) -> &SigningKeys {
         &self.0.keys
+    }
+
+    /// The fonts that tickets are set in.
+    #[must_use]
+    pub fn fonts(&self) -> &Arc<Fonts> {
+        &self.0.fonts
     }
 
     /// Does one job.

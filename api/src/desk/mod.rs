@@ -7,6 +7,7 @@
 pub mod buyer;
 pub mod operator;
 pub mod organizer;
+mod printed;
 
 use serde::{Deserialize, Serialize};
 
@@ -175,6 +176,10 @@ fn is_email(text: &str) -> bool {
     let plain =
         text.chars().all(|letter| !letter.is_control() && !letter.is_whitespace() && !"<>,;\"".contains(letter));
     plain && text.len() <= EMAIL_BYTES_MAX && !local.is_empty() && !local.contains('@') && domain_is_fine(domain)
+}
+
+fn check_email(text: &str) -> Result<(), String> {
+    if is_email(text) { Ok(()) } else { Err("an e-mail address such as ada@example.org".to_owned()) }
 }
 
 fn domain_is_fine(domain: &str) -> bool {

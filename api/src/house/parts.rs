@@ -238,7 +238,8 @@ fn open_back_office(
     let keys = gathered(keys.map_err(|error| fault("keys", error.to_string())), faults);
     let mailer = gathered(open_mailer(&settings.mail, data), faults);
     let config = PrinterConfig { threads_count: settings.tickets.threads_count, ..PrinterConfig::default() };
-    let printer = Printer::start(Arc::new(fonts.ok()?), config);
+    let fonts = Arc::new(fonts.ok()?);
+    let printer = Printer::start(Arc::clone(&fonts), config);
     let printer = gathered(printer.map_err(|error| fault("tickets.threads_count", error.to_string())), faults);
     let files = files?;
     let (mailer, sender) = mailer?;
@@ -250,6 +251,7 @@ fn open_back_office(
         plans: plans.clone(),
         keys: Arc::new(keys?),
         printer: printer?,
+        fonts,
         mailer,
         sender,
         public_url: public_url.to_owned(),

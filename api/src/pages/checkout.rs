@@ -2,19 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Query};
 use askama::Template;
 use serde::Deserialize;
 use usher_core::{EventId, HoldId, SeatIdx};
 
+use super::faults::Faults;
 use super::form::{Form, number};
 use super::seats::asks;
-use super::{Answer, Frame, money, page as html, see, when};
+use super::timer::Timer;
+use super::{Answer, Frame, money, page as html, page_with_status, see};
 use crate::access::Subject;
+use crate::config::PaymentsSettings;
 use crate::desk::IdempotencyKey;
 use crate::desk::buyer::{self, ContactForm, EventSheet, HoldSheet, PaymentSheet, PlaceSheet};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
+
+/// Fields that show their own faults.
+const SHOWN: &[&str] = &["name", "email"];
 
 #[derive(Template)]
 #[template(path = "buyer/checkout.html")]
@@ -24,14 +31,21 @@ struct CheckoutPage {
     hold: HoldSheet,
     lines: Vec<(String, String)>,
     total: String,
-    ends: String,
+    timer: Timer,
     key: String,
-    can_extend: bool,
     /// The hold before this one lapsed, and its places were free.
     again: bool,
     /// Fields that ask for the same places again, should the hold lapse before the form is sent.
     asked: Vec<(String, String)>,
+    form: Form,
+    faults: Faults,
+    /// The provider's own form for cards is not part of these pages.
+    no_payments: bool,
 }
+
+/// What is said when the time is up.
+const CHECKOUT_OVER: &str =
+    "Your places are no longer held. Go on all the same: if nobody has taken them, they are yours again.";
 
 /// What the page has to say besides the hold.
 #[derive(Deserialize)]
@@ -69,17 +83,30 @@ pub(super) async fn page(
     if let Some(order) = hold.order {
         return Ok(see(&format!("/orders/{order}")));
     }
-    let sheet = buyer::event(&state, &subject, event).await?;
+    html(&checkout(&state, &subject, hold, said.again.is_some(), Form::of(&[]), Faults::default()).await?)
+}
+
+async fn checkout(
+    state: &AppState,
+    subject: &Subject,
+    hold: HoldSheet,
+    again: bool,
+    form: Form,
+    faults: Faults,
+) -> Result<CheckoutPage, Problem> {
+    let sheet = buyer::event(state, subject, hold.event).await?;
     let currency = sheet.card.currency;
-    html(&CheckoutPage {
-        frame: Frame::new(&state),
+    Ok(CheckoutPage {
+        frame: Frame::new(state),
         lines: hold.places.iter().map(|place| (place_text(place), money(place.price_minor, currency))).collect(),
         total: money(hold.total_minor, currency),
-        ends: when(hold.expires_at, &sheet.card.time_zone),
+        timer: Timer::of(&hold, &sheet.card.time_zone, "Held until", CHECKOUT_OVER),
         key: IdempotencyKey::fresh().as_str().to_owned(),
-        can_extend: hold.expires_at < hold.extendable_until,
-        again: said.again.is_some(),
+        again,
         asked: asked(&hold),
+        form,
+        faults,
+        no_payments: hold.total_minor.0 > 0 && takes_no_money(state),
         sheet,
         hold,
     })
@@ -88,8 +115,8 @@ pub(super) async fn page(
 /// Keep my seats.
 pub(super) async fn keep(state: Data<AppState>, subject: Subject, path: Path<(EventId, HoldId)>) -> Answer {
     let (event, hold) = path.into_inner();
-    buyer::extend_hold(&state, &subject, event, hold).await?;
-    Ok(see(&format!("/events/{event}/holds/{hold}")))
+    let kept = buyer::extend_hold(&state, &subject, event, hold).await?;
+    Ok(see(&kept.order.map_or_else(|| format!("/events/{event}/holds/{hold}"), |order| format!("/orders/{order}"))))
 }
 
 /// Gives the places back.
@@ -105,22 +132,64 @@ pub(super) async fn pay(state: Data<AppState>, subject: Subject, path: Path<(Eve
     let (event, hold) = path.into_inner();
     let form = Form::read(&body)?;
     let key = IdempotencyKey::new(form.text("key"))?;
+    if takes_no_money(&state) {
+        let held = buyer::hold(&state, &subject, event, hold).await?;
+        if held.total_minor.0 > 0 {
+            let page = checkout(&state, &subject, held, false, form, Faults::default()).await?;
+            return page_with_status(&page, StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
     let contact = ContactForm { name: form.text("name").to_owned(), email: form.text("email").to_owned() };
     let sheet = match buyer::checkout(&state, &subject, event, hold, &key, &contact).await {
-        Err(problem) if problem.kind == &kinds::HOLD_EXPIRED => {
-            let key = IdempotencyKey::new(&format!("{}-again", key.as_str()))?;
-            let hold = match buyer::place_hold(&state, &subject, event, &key, &asks(&form)?).await {
-                Ok(hold) => hold,
-                Err(problem) => return Err(named(&state, &subject, event, problem).await),
+        Err(problem) if problem.kind == &kinds::INVALID => {
+            let faults = Faults::of(problem, str::to_owned)?;
+            let (hold, again) = match buyer::hold(&state, &subject, event, hold).await {
+                Err(problem) if problem.kind == &kinds::HOLD_EXPIRED => {
+                    (held_again(&state, &subject, event, &key, &form).await?, true)
+                }
+                found => (found?, false),
             };
+            let page = checkout(&state, &subject, hold, again, form, faults).await?;
+            return page_with_status(&page, StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        Err(problem) if problem.kind == &kinds::HOLD_EXPIRED => {
+            let hold = held_again(&state, &subject, event, &key, &form).await?;
             if number("total_minor", form.text("total_minor")) != Ok(hold.total_minor.0) {
                 return Ok(see(&format!("/events/{event}/holds/{}?again=1", hold.hold)));
             }
+            let key = second_key(&key)?;
             buyer::checkout(&state, &subject, event, hold.hold, &key, &contact).await?
         }
         outcome => outcome?,
     };
     Ok(see(&payment_address(&sheet.payment, &format!("/orders/{}", sheet.order))?))
+}
+
+/// Stripe's own form needs its script in a page of ours, which there is not yet: programs pay with Stripe over the API.
+fn takes_no_money(state: &AppState) -> bool {
+    match state.settings.payments {
+        PaymentsSettings::Sandbox => false,
+        PaymentsSettings::Stripe { .. } => true,
+    }
+}
+
+/// The places of a hold that has lapsed, held anew if nobody else has them.
+async fn held_again(
+    state: &AppState,
+    subject: &Subject,
+    event: EventId,
+    key: &IdempotencyKey,
+    form: &Form,
+) -> Result<HoldSheet, Problem> {
+    match buyer::place_hold(state, subject, event, &second_key(key)?, &asks(form)?).await {
+        Ok(hold) => Ok(hold),
+        Err(problem) => Err(named(state, subject, event, problem).await),
+    }
+}
+
+/// The key of the second try.
+fn second_key(key: &IdempotencyKey) -> Result<IdempotencyKey, Problem> {
+    IdempotencyKey::new(&format!("{}-again", key.as_str()))
 }
 
 /// The problem with the names of the seats that somebody else has.
@@ -138,7 +207,7 @@ pub(super) async fn named(state: &AppState, subject: &Subject, event: EventId, p
     Problem { detail: format!("Taken by somebody else: {}", names.join("; ")), ..problem }
 }
 
-/// Where to pay. Stripe's own form needs its script in a page of ours, which there is not yet.
+/// Where to pay.
 pub(super) fn payment_address(payment: &PaymentSheet, order_page: &str) -> Result<String, Problem> {
     match payment {
         PaymentSheet::Free => Ok(order_page.to_owned()),

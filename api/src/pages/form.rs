@@ -13,9 +13,19 @@ impl Form {
         serde_urlencoded::from_bytes(body).map(Self).map_err(|error| Problem::invalid("", error.to_string()))
     }
 
+    /// A form that is shown for the first time, with what its fields suggest.
+    pub(super) fn of(fields: &[(&str, &str)]) -> Self {
+        Self(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
     /// The first value of that name, trimmed; empty when there is none.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
+    }
+
+    /// The first value of that name is this one.
+    pub(super) fn is(&self, name: &str, value: &str) -> bool {
+        self.text(name) == value
     }
 
     /// The value of that name, unless it is empty.
@@ -34,7 +44,7 @@ impl Form {
     }
 }
 
-/// A number in a form field.
+/// A number in a field that the page filled in itself.
 pub(super) fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::invalid(&format!("/{name}"), "expected a whole number".to_owned()))
 }
@@ -45,15 +55,17 @@ fn digits(currency: Currency) -> u32 {
 }
 
 /// An amount as people write it, `45` or `45.50`, in minor units. No rounding: digits past the currency's are refused.
-pub(super) fn amount(name: &str, text: &str, currency: Currency) -> Result<Minor, Problem> {
+pub(super) fn amount(text: &str, currency: Currency) -> Result<Minor, String> {
     let digits = digits(currency);
     let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, ""));
     let fits = !whole.is_empty()
         && part.len() <= digits as usize
         && (whole.to_owned() + part).bytes().all(|byte| byte.is_ascii_digit());
     let minor = fits.then(|| format!("{whole}{part:0<width$}", width = digits as usize).parse().ok()).flatten();
-    let wrong = || Problem::invalid(&format!("/{name}"), format!("expected an amount with at most {digits} decimals"));
-    minor.map(Minor).ok_or_else(wrong)
+    minor.map(Minor).ok_or_else(|| match digits {
+        0 => format!("an amount in {currency} without decimals, such as 45"),
+        _ => format!("an amount in {currency} with at most {digits} decimals, such as 45 or 45.50"),
+    })
 }
 
 /// An amount as the form shows it.
@@ -73,7 +85,7 @@ mod tests {
     #[test]
     fn amounts_are_read_without_rounding() {
         let euro: Currency = "EUR".parse().unwrap();
-        let read = |text: &str, currency: &str| amount("p", text, currency.parse().unwrap()).ok();
+        let read = |text: &str, currency: &str| amount(text, currency.parse().unwrap()).ok();
         for (text, minor) in [("45", 4_500), ("45.5", 4_550), ("45,05", 4_505), ("0", 0)] {
             assert_eq!(read(text, "EUR"), Some(Minor(minor)), "{text}");
             assert_eq!(read(&amount_text(Minor(minor), euro), "EUR"), Some(Minor(minor)));

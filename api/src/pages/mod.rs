@@ -7,17 +7,22 @@ mod assets;
 mod browse;
 mod checkout;
 mod docs;
+mod faults;
 mod form;
 mod orders;
 mod organizer;
 pub(crate) mod problems;
 mod seats;
+mod timer;
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, LOCATION};
 use askama::Template;
 use usher_core::{Currency, Minor};
 use usher_engine::tickets::render::{price_text, starts_text};
+
+pub(crate) use orders::pay_by;
 
 use crate::access::Access::{Anyone, Buyer};
 use crate::problem::{Problem, kinds};
@@ -77,6 +82,21 @@ pub fn routes(t: &mut Table) {
 fn page(template: &impl Template) -> Answer {
     let html = template.render().map_err(|error| Problem::new(&kinds::INTERNAL, error.to_string()))?;
     Ok(HttpResponse::Ok().content_type(ContentType::html()).body(html))
+}
+
+/// The page that an answer to a form shows again, with the status that the form deserved.
+fn page_with_status(template: &impl Template, status: StatusCode) -> Answer {
+    let mut response = page(template)?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// Why something was refused, as sentences for the page that it was asked on.
+fn refusal(problem: &Problem) -> String {
+    if problem.detail == problem.kind.title {
+        return format!("{}. {}", problem.kind.title, problem.kind.advice);
+    }
+    format!("{}. {}", problem.kind.title, problem.detail)
 }
 
 /// A page that is the same for everybody.

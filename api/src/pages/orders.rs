@@ -1,15 +1,20 @@
 //! An order and its tickets, and all orders of one browser.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Path, Query};
 use askama::Template;
+use serde::Deserialize;
 use usher_core::{CancelReason, OrderId, OrderState};
 
 use super::checkout::{payment_address, place_text};
+use super::timer::Timer;
 use super::{Answer, Frame, money, page, see, when};
 use crate::access::Subject;
 use crate::desk::ListQuery;
-use crate::desk::buyer::{self, OrderSheet};
+use crate::desk::buyer::{self, HoldSheet, OrderSheet};
 use crate::extract::Shown;
+use crate::sandbox::PayBy;
 use crate::state::AppState;
 
 struct Line {
@@ -32,6 +37,7 @@ struct OrderPage {
     lines: Vec<Line>,
     total: String,
     refunded: Option<String>,
+    timer: Option<Timer>,
     pay: Option<String>,
     all_tickets: Option<String>,
     /// Something is still under way: the page looks again by itself.
@@ -41,11 +47,15 @@ struct OrderPage {
 }
 
 /// Where an order stands, in words.
-fn words(order: &OrderSheet) -> (&'static str, &'static str) {
+fn words(order: &OrderSheet, sent: bool) -> (&'static str, &'static str) {
     match (order.state, order.cancel_reason) {
         (OrderState::AwaitingPayment, _) if order.lapsed => (
             "Time is up",
             "The payment is being called off. If it went through at the last moment, we will say so here.",
+        ),
+        (OrderState::AwaitingPayment, _) if sent => (
+            "Your payment is on its way",
+            "You need not pay again. The places are yours as soon as the payment is confirmed.",
         ),
         (OrderState::AwaitingPayment, _) if order.failed_payments_count > 0 => (
             "Waiting for your payment",
@@ -56,6 +66,11 @@ fn words(order: &OrderSheet) -> (&'static str, &'static str) {
             "Your places are held. The order is confirmed as soon as the payment is authorized.",
         ),
         (OrderState::Confirmed, _) => ("The places are yours", "Your payment is authorized and is being taken now."),
+        (OrderState::Paid, _) if order.printing_failed => (
+            "Thank you: the places are yours",
+            "Your order is paid. The tickets could not be printed, which has to be put right here first; you need not \
+             do anything. Come back with the link in your letter, or show the order at the entrance.",
+        ),
         (OrderState::Paid, _) => ("Thank you: the places are yours", "Your order is paid."),
         (OrderState::Refunded, _) => {
             ("Refunded", "The money goes back to where it came from. These tickets open no door any more.")
@@ -98,8 +113,8 @@ fn is_good(state: OrderState) -> bool {
     matches!(state, OrderState::Confirmed | OrderState::Paid)
 }
 
-fn sheet_of(state: &AppState, order: OrderSheet) -> OrderPage {
-    let (heading, words) = words(&order);
+fn sheet_of(state: &AppState, order: OrderSheet, hold: Option<&HoldSheet>, sent: bool) -> OrderPage {
+    let (heading, words) = words(&order, sent);
     let query = order.access.as_ref().map(|access| format!("?access={access}")).unwrap_or_default();
     let base = format!("/api/v1/orders/{}", order.order);
     let lines: Vec<Line> = order
@@ -114,32 +129,89 @@ fn sheet_of(state: &AppState, order: OrderSheet) -> OrderPage {
         .collect();
     let printed = lines.iter().all(|line| line.refunded || line.ticket.is_some());
     let awaiting = order.state == OrderState::AwaitingPayment;
+    let waits = awaiting && !order.lapsed;
     OrderPage {
         frame: Frame::new(state),
+        timer: waits.then(|| timer(&order, hold)),
         when: when(order.starts_at, &order.time_zone),
         heading,
         words,
         good: is_good(order.state),
         total: money(order.total_minor, order.currency),
         refunded: (order.refunded_minor.0 > 0).then(|| money(order.refunded_minor, order.currency)),
-        pay: order
-            .payment
-            .as_ref()
-            .filter(|_| awaiting && !order.lapsed)
-            .and_then(|payment| payment_address(payment, "").ok()),
+        pay: order.payment.as_ref().filter(|_| waits && !sent).and_then(|payment| payment_address(payment, "").ok()),
         all_tickets: (order.state == OrderState::Paid && printed).then(|| format!("{base}/tickets.pdf{query}")),
-        pending: awaiting || order.state == OrderState::Confirmed || (order.state == OrderState::Paid && !printed),
+        pending: awaiting
+            || order.state == OrderState::Confirmed
+            || (order.state == OrderState::Paid && !printed && !order.printing_failed),
         access: order.access.clone().unwrap_or_default(),
-        can_cancel: awaiting && !order.lapsed,
+        can_cancel: waits,
         lines,
         order,
     }
 }
 
 /// One order, for its buyer and for who shows its secret.
-pub(super) async fn one(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
+pub(super) async fn one(
+    state: Data<AppState>,
+    subject: Subject,
+    order: Path<OrderId>,
+    shown: Shown,
+    back: Query<Back>,
+) -> Answer {
     let order = buyer::order(&state, &subject, *order, shown.0.as_ref()).await?;
-    page(&sheet_of(&state, order))
+    // The event itself knows the end of a hold that was just kept longer, and who may keep it.
+    let hold = match order.state {
+        OrderState::AwaitingPayment if subject.buyer.is_some() => {
+            buyer::hold(&state, &subject, order.event, order.hold).await.ok()
+        }
+        OrderState::AwaitingPayment
+        | OrderState::Confirmed
+        | OrderState::Paid
+        | OrderState::Cancelled
+        | OrderState::Refunded => None,
+    };
+    page(&sheet_of(&state, order, hold.as_ref(), back.sent()))
+}
+
+const ORDER_OVER: &str = "Time is up. If your payment still goes through, this page will say so.";
+
+fn timer(order: &OrderSheet, hold: Option<&HoldSheet>) -> Timer {
+    let words = "Pay before";
+    match hold {
+        Some(hold) => Timer::of(hold, &order.time_zone, words, ORDER_OVER),
+        None => Timer::until(order.expires_at, order.server_now, &order.time_zone, words, ORDER_OVER),
+    }
+}
+
+/// What the provider's page adds to the address when it sends the buyer back.
+#[derive(Default, Deserialize)]
+pub(super) struct Back {
+    redirect_status: Option<String>,
+}
+
+impl Back {
+    /// The buyer comes from a payment that was made; word of it may take a moment longer than the browser.
+    fn sent(&self) -> bool {
+        self.redirect_status.as_deref() == Some("succeeded")
+    }
+}
+
+/// Until when an order can be paid, for the sandbox's payment page.
+pub(crate) fn pay_by(state: &AppState) -> PayBy {
+    let state = state.clone();
+    PayBy::new(Arc::new(move |order| {
+        let state = state.clone();
+        Box::pin(async move { payable_until(&state, &order).await })
+    }))
+}
+
+async fn payable_until(state: &AppState, order: &str) -> Option<String> {
+    let order: OrderId = order.parse().ok()?;
+    let record = state.views.orders(&[order]).await.ok()?.pop()?;
+    let event = state.catalogue.event(record.event).await.ok()??;
+    let waits = record.state == OrderState::AwaitingPayment && !record.lapsed;
+    waits.then(|| when(record.expires_at.into(), &event.time_zone))
 }
 
 /// Calls an unpaid order off.

@@ -19,6 +19,8 @@ struct OneProblem<'a> {
     /// Place in the form and what is wrong there.
     faults: Vec<(&'a str, &'a str)>,
     wait_s: Option<u64>,
+    /// Where to go on from here, and what the link says.
+    back: (String, &'static str),
     request_id: &'a str,
 }
 
@@ -42,6 +44,7 @@ pub(crate) fn response(state: &AppState, problem: &Problem, method: &Method, pat
         detail: Some(problem.detail.as_str()).filter(|detail| *detail != problem.kind.advice && faults.is_empty()),
         faults,
         wait_s: problem.retry_after_ms.map(|ms| ms.div_ceil(1_000).max(1)),
+        back: back(path),
         request_id: id,
     };
     match page(&template) {
@@ -51,6 +54,20 @@ pub(crate) fn response(state: &AppState, problem: &Problem, method: &Method, pat
             response
         }
         Err(_) => problem.to_response(Some(id)),
+    }
+}
+
+/// The nearest page that is sure to be there: what a failed form belonged to, not the start of everything.
+fn back(path: &str) -> (String, &'static str) {
+    let mut parts = path.trim_start_matches('/').split('/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("organizer"), Some("events"), Some(event)) if event != "new" && parts.next().is_some() => {
+            (format!("/organizer/events/{event}"), "Back to the event")
+        }
+        (Some("organizer" | "admin"), _, _) => (super::organizer::HOME.to_owned(), "To my events"),
+        (Some("events"), Some(event), Some(_)) => (format!("/events/{event}"), "Back to the event"),
+        (Some("orders" | "me"), _, _) => ("/me/orders".to_owned(), "To my orders"),
+        (_, _, _) => ("/".to_owned(), "To the events"),
     }
 }
 

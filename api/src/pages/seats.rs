@@ -1,6 +1,9 @@
 //! Choosing places: the best that are free, standing places, seats by section and row, or on the map.
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Query};
 use askama::Template;
 use serde::Deserialize;
@@ -10,7 +13,7 @@ use usher_engine::catalogue::EventState;
 
 use super::checkout::named;
 use super::form::{Form, number};
-use super::{Answer, Frame, assets, money, see, state_text, when};
+use super::{Answer, Frame, assets, money, page_with_status, refusal, see, state_text, when};
 use crate::access::Subject;
 use crate::desk::IdempotencyKey;
 use crate::desk::buyer::{self, AskForm, Availability, EventSheet};
@@ -34,6 +37,7 @@ struct AreaLine {
     name: String,
     free_count: u32,
     price: String,
+    quantity: String,
 }
 
 struct RowLine {
@@ -45,6 +49,20 @@ struct SeatLine {
     index: u32,
     label: String,
     words: String,
+    chosen: bool,
+}
+
+impl RowLine {
+    fn has_chosen(&self) -> bool {
+        self.seats.iter().any(|seat| seat.chosen)
+    }
+}
+
+/// The section whose seats are listed.
+struct Opened {
+    code: String,
+    name: String,
+    rows: Vec<RowLine>,
 }
 
 #[derive(Template)]
@@ -58,7 +76,12 @@ struct SeatsPage {
     tiers: Vec<(String, String)>,
     sections: Vec<SectionLine>,
     areas: Vec<AreaLine>,
-    opened: Option<(String, Vec<RowLine>)>,
+    opened: Option<Opened>,
+    form: Form,
+    /// Why what was asked for could not be had.
+    refused: Option<String>,
+    /// Seats that were asked for and are not in the opened list: the map has them.
+    chosen_json: String,
     key: String,
     map_script: String,
     map_style: String,
@@ -76,8 +99,9 @@ fn rows_of(
     layout: &Layout,
     seats: &[u8],
     code: &str,
+    chosen: &[u32],
     price: impl Fn(usize) -> String,
-) -> Option<(String, Vec<RowLine>)> {
+) -> Option<Opened> {
     let section = layout.sections().iter().find(|section| section.code == code)?;
     let rows = layout.rows().get(section.rows.start as usize..section.rows.end as usize)?;
     let lines = rows.iter().map(|row| RowLine {
@@ -96,11 +120,12 @@ fn rows_of(
                 ] {
                     words.push_str(if is { word } else { "" });
                 }
-                Some(SeatLine { index, label: seat.label.clone(), words })
+                Some(SeatLine { index, label: seat.label.clone(), words, chosen: chosen.contains(&index) })
             })
             .collect(),
     });
-    Some((section.name.clone(), lines.filter(|row| !row.seats.is_empty()).collect()))
+    let rows = lines.filter(|row| !row.seats.is_empty()).collect();
+    Some(Opened { code: section.code.clone(), name: section.name.clone(), rows })
 }
 
 fn choice(
@@ -109,7 +134,10 @@ fn choice(
     layout: &Layout,
     free: &Availability,
     section: Option<&str>,
+    form: Form,
+    refused: Option<String>,
 ) -> SeatsPage {
+    let mut chosen: Vec<u32> = form.all("seat").filter_map(|seat| seat.parse().ok()).collect();
     let price = |tier: usize| match sheet.tiers.get(tier).and_then(|tier| tier.price_minor) {
         Some(price) if price.0 == 0 => "free".to_owned(),
         Some(price) => money(price, sheet.card.currency),
@@ -120,12 +148,19 @@ fn choice(
         name: section.name.clone(),
         free_count: section.seats.clone().filter(|seat| is_free(&free.seats, *seat)).count(),
     });
+    // Where there is one area and nothing else, one place is what most come for.
+    let standing = if layout.areas().len() == 1 && layout.sections().is_empty() { "1" } else { "0" };
     let areas = layout.areas().iter().zip(&free.areas).map(|(area, left)| AreaLine {
         code: area.code.clone(),
         name: area.name.clone(),
         free_count: left.available_count,
         price: price(area.tier.usize()),
+        quantity: form.given(&format!("ga.{}", area.code)).unwrap_or(standing).to_owned(),
     });
+    let opened = section.and_then(|code| rows_of(layout, &free.seats, code, &chosen, price));
+    let listed = opened.iter().flat_map(|opened| &opened.rows).flat_map(|row| &row.seats);
+    let listed: Vec<u32> = listed.map(|seat| seat.index).collect();
+    chosen.retain(|seat| !listed.contains(seat));
     let prices: serde_json::Map<_, _> =
         sheet.tiers.iter().filter_map(|tier| Some((tier.code.clone(), tier.price_minor?.0.into()))).collect();
     SeatsPage {
@@ -141,7 +176,10 @@ fn choice(
             .collect(),
         sections: sections.collect(),
         areas: areas.collect(),
-        opened: section.and_then(|code| rows_of(layout, &free.seats, code, price)),
+        opened,
+        chosen_json: serde_json::json!(chosen).to_string(),
+        refused,
+        form,
         key: IdempotencyKey::fresh().as_str().to_owned(),
         map_script: assets::address("seats-page.js"),
         map_style: assets::address("seat-map.css"),
@@ -154,7 +192,10 @@ fn choice(
 /// What the form asks for: chosen seats, standing places, and so many of the best.
 pub(super) fn asks(form: &Form) -> Result<Vec<AskForm>, Problem> {
     let mut asks = Vec::new();
-    let seats = form.all("seat").map(|seat| number("seat", seat)).collect::<Result<Vec<u32>, _>>()?;
+    let mut seats = form.all("seat").map(|seat| number("seat", seat)).collect::<Result<Vec<u32>, _>>()?;
+    // Ticked in the list and chosen on the map, a seat is still one.
+    let mut known = BTreeSet::new();
+    seats.retain(|seat| known.insert(*seat));
     if !seats.is_empty() {
         asks.push(AskForm::Seats { seats });
     }
@@ -186,9 +227,13 @@ pub(super) async fn hold(state: Data<AppState>, subject: Subject, event: Path<Ev
         cookie = Some(state.cookies.buyer(&new.token));
     }
     let key = IdempotencyKey::new(form.text("key"))?;
-    let hold = match buyer::place_hold(&state, &subject, *event, &key, &asks(&form)?).await {
+    let held = match asks(&form) {
+        Ok(asks) => buyer::place_hold(&state, &subject, *event, &key, &asks).await,
+        Err(problem) => Err(problem),
+    };
+    let hold = match held {
         Ok(hold) => hold,
-        Err(problem) => return Err(named(&state, &subject, *event, problem).await),
+        Err(problem) => return refused(&state, &subject, *event, form, problem).await,
     };
     let mut response: HttpResponse = see(&format!("/events/{event}/holds/{}", hold.hold));
     if let Some(cookie) = cookie {
@@ -197,10 +242,35 @@ pub(super) async fn hold(state: Data<AppState>, subject: Subject, event: Path<Ev
     Ok(response)
 }
 
+/// What cannot be had is told on the page it was asked on, which keeps what was chosen; anything else is a page of its
+/// own.
+async fn refused(state: &AppState, subject: &Subject, event: EventId, form: Form, problem: Problem) -> Answer {
+    let status = problem.status();
+    let problem = named(state, subject, event, problem).await;
+    if ![StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY].contains(&status) {
+        return Err(problem);
+    }
+    let section = form.given("opened").map(str::to_owned);
+    let page = chosen(state, subject, event, section.as_deref(), form, Some(refusal(&problem))).await?;
+    page_with_status(&page, status)
+}
+
 /// The page to choose on.
 pub(super) async fn page(state: Data<AppState>, subject: Subject, event: Path<EventId>, shown: Query<Shown>) -> Answer {
-    let sheet = buyer::event(&state, &subject, *event).await?;
-    let map = buyer::seat_map(&state, &subject, *event).await?;
-    let free = buyer::availability(&state, &subject, *event).await?;
-    super::page(&choice(&state, sheet, &map.layout, &free, shown.section.as_deref()))
+    let form = Form::of(&[("quantity", "2")]);
+    super::page(&chosen(&state, &subject, *event, shown.section.as_deref(), form, None).await?)
+}
+
+async fn chosen(
+    state: &AppState,
+    subject: &Subject,
+    event: EventId,
+    section: Option<&str>,
+    form: Form,
+    refused: Option<String>,
+) -> Result<SeatsPage, Problem> {
+    let sheet = buyer::event(state, subject, event).await?;
+    let map = buyer::seat_map(state, subject, event).await?;
+    let free = buyer::availability(state, subject, event).await?;
+    Ok(choice(state, sheet, &map.layout, &free, section, form, refused))
 }

@@ -24,6 +24,8 @@ use usher_engine::clock::Clock;
 use usher_engine::ids;
 use usher_engine::payments::webhook::WebhookSecret;
 
+pub use pay::PayBy;
+
 use operation::{Done, Operation};
 use refusal::Refusal;
 use store::{SandboxStore, SavedAnswer, Tables};

@@ -1,10 +1,13 @@
 //! The payment page that the provider would show, and the bank's page for 3-D Secure. Both work without JavaScript.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Data, Form, Path, Query};
 use askama::Template;
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use usher_engine::payments::IntentStatus;
 
@@ -64,6 +67,9 @@ struct PayPage<'a> {
     amount: String,
     problem: Option<&'a str>,
     return_url: &'a str,
+    paid_url: String,
+    /// Until when the places are held, in words.
+    pay_by: Option<String>,
     samples: &'a [Sample],
     bank_url: String,
 }
@@ -82,8 +88,39 @@ struct ProblemPage<'a> {
     message: &'a str,
 }
 
-pub(super) async fn page(sandbox: Data<Sandbox>, intent: Path<String>, query: Query<PageQuery>) -> HttpResponse {
-    respond(show(&sandbox, &intent, &query.client_secret, query.return_url.as_deref()))
+pub(super) async fn page(
+    sandbox: Data<Sandbox>,
+    merchant: Option<Data<PayBy>>,
+    intent: Path<String>,
+    query: Query<PageQuery>,
+) -> HttpResponse {
+    let (secret, return_url) = (&query.client_secret, query.return_url.as_deref());
+    respond(match known(&sandbox, &intent, secret, return_url) {
+        Ok((intent, return_url)) => {
+            let order = intent.metadata.get("order").cloned();
+            let pay_by = match merchant.zip(order) {
+                Some((merchant, order)) => merchant.ask(order).await,
+                None => None,
+            };
+            show(&intent, &return_url, pay_by)
+        }
+        Err(refusal) => Err(refusal),
+    })
+}
+
+/// Asks the merchant until when an order can be paid. The answer is in words; there is none once it is of no matter.
+pub struct PayBy(Arc<dyn Fn(String) -> BoxFuture<'static, Option<String>> + Send + Sync>);
+
+impl PayBy {
+    /// Asks by that.
+    #[must_use]
+    pub fn new(ask: Arc<dyn Fn(String) -> BoxFuture<'static, Option<String>> + Send + Sync>) -> Self {
+        Self(ask)
+    }
+
+    async fn ask(&self, order: String) -> Option<String> {
+        (self.0)(order).await
+    }
 }
 
 pub(super) async fn bank_page(sandbox: Data<Sandbox>, intent: Path<String>, query: Query<PageQuery>) -> HttpResponse {
@@ -113,13 +150,7 @@ pub(super) async fn style() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).content_type("text/css").body(css)
 }
 
-fn show(
-    sandbox: &Sandbox,
-    intent: &str,
-    client_secret: &str,
-    return_url: Option<&str>,
-) -> Result<HttpResponse, Refusal> {
-    let (intent, return_url) = known(sandbox, intent, client_secret, return_url)?;
+fn show(intent: &SandboxIntent, return_url: &str, pay_by: Option<String>) -> Result<HttpResponse, Refusal> {
     let stage = match intent.status {
         IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresConfirmation => Stage::Choose,
         IntentStatus::RequiresAction => Stage::Bank,
@@ -128,12 +159,14 @@ fn show(
     };
     let page = PayPage {
         stage,
-        amount: price(&intent),
+        amount: price(intent),
         problem: intent.last_error.as_ref().map(|error| &*error.message),
-        return_url: &return_url,
+        return_url,
+        paid_url: paid_url(return_url),
+        pay_by,
         samples: &SAMPLES,
-        bank_url: bank_url(&intent, &return_url),
-        intent: &intent,
+        bank_url: bank_url(intent, return_url),
+        intent,
     };
     html(StatusCode::OK, &page)
 }
@@ -172,11 +205,19 @@ async fn step(
     let (intent, return_url) = known(sandbox, &id, client_secret, return_url)?;
     Ok(go(&match intent.status {
         IntentStatus::RequiresAction => bank_url(&intent, &return_url),
-        IntentStatus::Processing | IntentStatus::RequiresCapture | IntentStatus::Succeeded => return_url,
+        IntentStatus::Processing | IntentStatus::RequiresCapture | IntentStatus::Succeeded => paid_url(&return_url),
         IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresConfirmation | IntentStatus::Canceled => {
             Sandbox::page_url(&intent.id, client_secret, &return_url)
         }
     }))
+}
+
+/// The way back after a payment that was made, marked as Stripe marks it.
+fn paid_url(return_url: &str) -> String {
+    let (path, fragment) = return_url.split_once('#').map_or((return_url, None), |(path, rest)| (path, Some(rest)));
+    let mark = if path.contains('?') { '&' } else { '?' };
+    let fragment = fragment.map(|rest| format!("#{rest}")).unwrap_or_default();
+    format!("{path}{mark}redirect_status=succeeded{fragment}")
 }
 
 /// The intent, for whoever knows its secret, and a safe place to go on to.
@@ -240,6 +281,16 @@ fn respond(shown: Result<HttpResponse, Refusal>) -> HttpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_payment_that_was_made_is_marked_on_the_way_back() {
+        for (back, marked) in [
+            ("/orders/ord_1", "/orders/ord_1?redirect_status=succeeded"),
+            ("/orders/ord_1?access=x#t", "/orders/ord_1?access=x&redirect_status=succeeded#t"),
+        ] {
+            assert_eq!(paid_url(back), marked);
+        }
+    }
 
     #[test]
     fn only_paths_of_our_own_are_gone_on_to() {

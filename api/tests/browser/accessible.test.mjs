@@ -4,11 +4,11 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rename } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { DESKTOP, fetchTickets, goOnToPay, launch, open, pay, PHONE } from "./support/browser.mjs";
+import { DESKTOP, fetchTickets, goOnToPay, launch, mapRests, open, pay, PHONE } from "./support/browser.mjs";
 import { House } from "./support/house.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -62,8 +62,7 @@ for (const viewport of [PHONE, DESKTOP]) {
       await look(page, name, width);
     }
     await page.goto(`/events/${arena}/seats?section=101`);
-    await page.locator(".seat-map__canvas").waitFor();
-    await page.waitForTimeout(500);
+    await mapRests(page);
     await look(page, "seats", width);
     await page.getByRole("button", { name: "Hold the best" }).click();
     await page.getByRole("timer").waitFor();
@@ -79,6 +78,86 @@ for (const viewport of [PHONE, DESKTOP]) {
     await look(page, "order", width);
     await page.goto("/me/orders");
     await look(page, "my-orders", width);
+    expectNoFaults();
+    await expectNone();
+  });
+
+  test(`orders in all their states at ${width} px`, async () => {
+    const { page, expectNone } = await open(browser, house, { viewport });
+    const chamber = await house.event("Chamber");
+    const order = async (event) => {
+      await page.goto(`/events/${event}/seats`);
+      await page.getByLabel("How many").fill("1");
+      await page.getByRole("button", { name: "Hold the best" }).click();
+      await goOnToPay(page);
+      await page.getByRole("heading", { name: "Pay with a test card" }).waitFor();
+    };
+    await order(chamber);
+    await page.getByRole("link", { name: "Back without paying" }).click();
+    await page.getByRole("heading", { name: "Waiting for your payment" }).waitFor();
+    await look(page, "order-waiting", width);
+    await page.getByRole("button", { name: "Call this order off" }).click();
+    await page.getByText("You called it off.").first().waitFor();
+    await look(page, "order-cancelled", width);
+
+    await order(chamber);
+    await page.getByRole("button", { name: "4000 0027 6000 3184" }).click();
+    await page.getByRole("button", { name: "Approve" }).waitFor();
+    await look(page, "bank", width);
+    // The printer finds no place for its work, so the tickets stay in preparation.
+    const [tickets, away] = ["tickets", "tickets-away"].map((name) => join(house.folder, name));
+    await rename(tickets, away);
+    await page.getByRole("button", { name: "Approve" }).click();
+    await page.getByText("Being prepared", { exact: true }).waitFor();
+    await look(page, "order-being-prepared", width);
+    await rename(away, tickets);
+    await fetchTickets(page);
+    await house.refund(chamber, new URL(page.url()).pathname.split("/").pop());
+    await page.reload();
+    await page.getByRole("heading", { name: "Refunded" }).waitFor();
+    await look(page, "order-refunded", width);
+
+    await order(await house.eventOnSale({
+      places_per_order_max: 4, places_per_buyer_max: 4, holds_per_buyer_max: 2, hold_ms: 3_000, hold_total_max_ms: 3_000,
+    }));
+    await page.getByRole("link", { name: "Back without paying" }).click();
+    await page.getByText("Time ran out before a payment came.").first().waitFor();
+    await look(page, "order-lapsed", width);
+    expectNoFaults();
+    await expectNone();
+  });
+
+  test(`forms that were refused at ${width} px`, async () => {
+    const { page, expect, expectNone } = await open(browser, house, { viewport });
+    const arena = await house.event("Northern");
+    await page.goto(`/events/${arena}/seats`);
+    await page.getByRole("button", { name: "Hold standing places and chosen seats" }).click();
+    await page.getByText("Nothing was asked for").waitFor();
+    await mapRests(page);
+    await look(page, "seats-refused", width);
+    expect(422);
+    await page.goto(`/events/${arena}/seats`);
+    await page.getByRole("button", { name: "Hold the best" }).click();
+    await page.getByLabel("Your name").fill("山田太郎");
+    await page.getByLabel("E-mail").fill("taro@example.org");
+    await page.getByRole("button", { name: /Go on to pay/ }).click();
+    await page.getByText("U+5C71").waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.name), "name", "the focus is on what is at fault");
+    assert.equal(await page.getByLabel("E-mail").inputValue(), "taro@example.org");
+    await look(page, "checkout-refused", width);
+    expect(422);
+    await page.goto("/organizer/events/new");
+    await page.getByLabel("E-mail").fill(house.said.organizer.email);
+    await page.getByLabel("Password").fill(house.said.organizer.password);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("山の音楽");
+    await page.getByLabel("Venue and address").fill("Hall 🎸");
+    await page.getByLabel("Begins").fill("2031-05-01T19:30");
+    await page.getByLabel("Time zone").fill("Mars/Olympus");
+    await page.getByRole("button", { name: "Create the draft" }).click();
+    await page.getByText("3 things need another look").waitFor();
+    await look(page, "new-event-refused", width);
+    expect(422);
     expectNoFaults();
     await expectNone();
   });

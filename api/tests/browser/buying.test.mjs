@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { fetchTickets, goOnToPay, launch, open, pay } from "./support/browser.mjs";
+import { fetchTickets, goOnToPay, launch, mapRests, open, pay } from "./support/browser.mjs";
 import { House } from "./support/house.mjs";
 
 let house;
@@ -25,10 +25,10 @@ async function chooseOnMap(page, count) {
   const buttons = page.getByRole("group", { name: "Seat map" });
   // A little left of the middle of the upper half: seats, not the standing floor, in every venue of the demo.
   await page.mouse.click(box.x + box.width * 0.36, box.y + box.height * 0.5);
-  await page.waitForTimeout(600);
+  await mapRests(page);
   for (let i = 0; i < 4; i++) {
     await buttons.getByRole("button", { name: "Zoom in" }).click();
-    await page.waitForTimeout(400);
+    await mapRests(page);
   }
   const chosen = page.locator("#map-chosen li");
   // Seats stand in rows with gaps: try points on a grid around the middle until enough are chosen.
@@ -90,8 +90,7 @@ test("time that runs out is told, more can be had, and free places are held agai
   await page.getByRole("timer").waitFor();
   await page.getByText("Time is up").waitFor();
   await page.getByText("if nobody has taken them, they are yours again").waitFor();
-  // The server's clock decides; give it the moment that the page has rounded away.
-  await page.waitForTimeout(1_100);
+  await house.allFree(event);
   await goOnToPay(page);
   await page.getByRole("heading", { name: "Pay with a test card" }).waitFor();
   await expectNone();
@@ -105,7 +104,7 @@ test("places that went to others while time ran out are named", async () => {
   await page.goto(`/events/${event}/seats`);
   await page.getByRole("button", { name: "Hold the best" }).click();
   await page.getByText("Time is up").waitFor();
-  await page.waitForTimeout(1_100);
+  await house.allFree(event);
   const seats = await page.locator("input[name=seat]").evaluateAll((fields) => fields.map((field) => Number(field.value)));
   assert.equal(seats.length, 2);
   await house.takes(event, seats);
@@ -123,6 +122,9 @@ test("a declined card is told in words and another one pays", async () => {
   await goOnToPay(page);
   await page.getByRole("button", { name: "4000 0000 0000 0002" }).click();
   await page.getByText("The payment failed.").waitFor();
+  await page.getByRole("link", { name: "Back without paying" }).click();
+  await page.getByText("The last try to pay failed").first().waitFor();
+  await page.getByRole("link", { name: /^Pay / }).click();
   await pay(page);
   await fetchTickets(page);
   await expectNone();
@@ -140,5 +142,40 @@ test("the bank may ask, and its yes pays", async () => {
   const onward = page.getByRole("link", { name: "Go on to your order" });
   if (await onward.isVisible().catch(() => false)) await onward.click();
   await fetchTickets(page);
+  await expectNone();
+});
+
+test("an order that waits counts down, is kept longer, and tells its changes without taking the focus away", async () => {
+  const event = await house.eventOnSale({
+    places_per_order_max: 4, places_per_buyer_max: 4, holds_per_buyer_max: 2, hold_ms: 60_000, hold_total_max_ms: 600_000,
+  });
+  const { page, context, expectNone } = await open(browser, house);
+  await page.goto(`/events/${event}/seats`);
+  await page.getByRole("button", { name: "Hold the best" }).click();
+  await goOnToPay(page);
+  await page.getByText("Your places are held until").waitFor();
+  const paying = page.url();
+  await page.getByRole("link", { name: "Back without paying" }).click();
+  await page.getByRole("heading", { name: "Waiting for your payment" }).waitFor();
+  const ends = () => page.locator("#countdown").getAttribute("data-expires");
+  const before = await ends();
+  assert.match(await page.getByRole("timer").innerText(), /^(1:00|0:\d\d) left$/);
+  await page.getByRole("button", { name: "Keep my seats longer" }).click();
+  await page.waitForFunction((end) => document.getElementById("countdown")?.dataset.expires > end, before);
+
+  // A node that is put in anew is not listened to, so the one that speaks must outlive every renewal.
+  await page.evaluate(() => { globalThis.speaker = document.getElementById("region-said"); });
+  await page.locator("#pay").focus();
+  const other = await context.newPage();
+  await other.goto(paying);
+  await other.getByRole("button", { name: "4000 0000 0000 0002" }).click();
+  await other.getByText("The payment failed.").waitFor();
+  await page.waitForFunction(() => globalThis.speaker.textContent.includes("The last try to pay failed"));
+  assert.equal(await page.evaluate(() => document.activeElement.id), "pay", "the focus stays where it was");
+  await pay(other);
+  await page.waitForFunction(() => globalThis.speaker.isConnected && globalThis.speaker.textContent.includes("Your tickets are ready"));
+  assert.equal(await page.evaluate(() => document.activeElement.id), "heading", "what it was on is gone");
+  assert.equal(await page.getByRole("timer").count(), 0, "no time runs any more");
+  await other.close();
   await expectNone();
 });

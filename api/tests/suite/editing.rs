@@ -102,6 +102,7 @@ async fn an_event_is_published_once_nothing_is_missing() {
     let path = format!("/api/v1/organizer/events/{}", event["event"].as_str().unwrap());
     let (status, problem) = house.call(Method::POST, &format!("{path}/publish"), Some(&key), None).await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("not_ready")), "{problem}");
+    assert_eq!(problem["errors"], json!([{"pointer": "/plan_digest", "detail": "a seating plan"}]));
     let plan = Some(json!({"format": "usher.seating-plan/1", "name": "", "tiers": [], "sections": []}));
     let tag = [("If-Match", "1")];
     let (status, problem) = house.call_with(Method::PUT, &format!("{path}/seating-plan"), Some(&key), plan, &tag).await;

@@ -6,17 +6,17 @@ use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use crate::support::TestHouse;
 
 /// A browser: keeps cookies, follows no redirect by itself.
-struct Browser<'a> {
-    house: &'a TestHouse,
+pub(crate) struct Browser<'a> {
+    pub(crate) house: &'a TestHouse,
     cookies: Vec<String>,
 }
 
 impl<'a> Browser<'a> {
-    fn new(house: &'a TestHouse) -> Self {
+    pub(crate) fn new(house: &'a TestHouse) -> Self {
         Self { house, cookies: Vec::new() }
     }
 
-    async fn send(&mut self, request: reqwest::RequestBuilder) -> reqwest::Response {
+    pub(crate) async fn send(&mut self, request: reqwest::RequestBuilder) -> reqwest::Response {
         let request = request.header(COOKIE, self.cookies.join("; ")).header("Accept", "text/html");
         let response = request.send().await.unwrap();
         for cookie in response.headers().get_all(SET_COOKIE) {
@@ -26,7 +26,7 @@ impl<'a> Browser<'a> {
         response
     }
 
-    async fn get(&mut self, path: &str) -> String {
+    pub(crate) async fn get(&mut self, path: &str) -> String {
         let request = self.house.http.get(format!("{}{path}", self.house.url));
         let response = self.send(request).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -34,7 +34,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Sends a form and tells where it leads, as a path.
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
         let house = self.house;
         let request = house.http.post(format!("{}{path}", house.url)).header(ORIGIN, &house.url).form(fields);
         let response = self.send(request).await;
@@ -48,7 +48,7 @@ impl<'a> Browser<'a> {
 }
 
 /// The first `value` behind `before` in a page.
-fn after<'a>(html: &'a str, before: &str, until: char) -> &'a str {
+pub(crate) fn after<'a>(html: &'a str, before: &str, until: char) -> &'a str {
     let start = html.find(before).unwrap_or_else(|| panic!("no {before} in {html}")) + before.len();
     html[start..].split(until).next().unwrap()
 }

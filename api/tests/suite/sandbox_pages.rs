@@ -7,6 +7,8 @@ use usher_engine::payments::{Gateway as _, Intent, IntentStatus};
 use crate::sandbox_house::{House, new_intent};
 
 const BACK: &str = "/orders/ord_1?access=x";
+/// The same after a payment that was made.
+const PAID: &str = "/orders/ord_1?access=x&redirect_status=succeeded";
 
 async fn intent(house: &House) -> Intent {
     house.gateway().create_intent(new_intent(1), "k").await.unwrap()
@@ -40,7 +42,7 @@ async fn a_good_card_leads_back_to_the_order() {
     let path = format!("/sandbox/pay/{}", intent.id);
     for card in ["4242424242424242", "4242 4242 4242 4242"] {
         // The second click finds it paid and leads back all the same.
-        assert_eq!(submit(&house, &path, &intent, ("card", card), BACK).await, (303, BACK.to_owned()));
+        assert_eq!(submit(&house, &path, &intent, ("card", card), BACK).await, (303, PAID.to_owned()));
     }
     assert_eq!(house.gateway().intent(&intent.id).await.unwrap().status, IntentStatus::RequiresCapture);
     let page = house.get(&Sandbox::page_url(&intent.id, &intent.client_secret, BACK)).await.text().await.unwrap();
@@ -70,7 +72,7 @@ async fn the_bank_asks_and_takes_yes_or_no() {
         assert!(house.get(&bank).await.text().await.unwrap().contains("Approve"));
         let bank_path = format!("{path}/authenticate");
         let (status_code, to) = submit(&house, &bank_path, &intent, ("answer", answer), BACK).await;
-        assert_eq!((status_code, to == BACK), (303, answer == "approve"));
+        assert_eq!((status_code, to == PAID), (303, answer == "approve"));
         assert_eq!(house.gateway().intent(&intent.id).await.unwrap().status, status);
     }
 }
@@ -80,7 +82,7 @@ async fn a_slow_card_and_a_cancelled_payment_are_shown_as_they_are() {
     let house = House::open().await;
     let intent = intent(&house).await;
     let path = format!("/sandbox/pay/{}", intent.id);
-    assert_eq!(submit(&house, &path, &intent, ("card", "4000000000008005"), BACK).await.1, BACK);
+    assert_eq!(submit(&house, &path, &intent, ("card", "4000000000008005"), BACK).await.1, PAID);
     house.gateway().cancel_intent(&intent.id).await.unwrap();
     let page = Sandbox::page_url(&intent.id, &intent.client_secret, BACK);
     assert_eq!(submit(&house, &path, &intent, ("card", "4242424242424242"), BACK).await.1, page);

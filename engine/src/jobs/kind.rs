@@ -59,24 +59,29 @@ impl Task {
         }
     }
 
-    /// The job for it, due at once. Its id follows from its content, so that enqueueing it again is harmless.
+    /// The id of the job for it; it follows from its content.
+    #[must_use]
+    pub fn id(self) -> String {
+        match self {
+            Self::PrintTickets { order } => format!("print_tickets:{order}"),
+            Self::SendLetter { order, letter: Letter::Confirmation } => format!("confirmation:{order}"),
+            Self::SendLetter { order, letter: Letter::Cancellation } => format!("cancellation:{order}"),
+            Self::SendLetter { letter: Letter::Refund { refund }, .. } => format!("refund:{refund}"),
+        }
+    }
+
+    /// The job for it, due at once. Enqueueing it again is harmless, since its id is the same.
     ///
     /// # Panics
     /// Never: a task is always JSON.
     #[must_use]
     pub fn job(self, now: UnixMillis) -> Job {
-        let (id, kind) = match self {
-            Self::PrintTickets { order } => (format!("print_tickets:{order}"), "print_tickets"),
-            Self::SendLetter { order, letter: Letter::Confirmation } => {
-                (format!("confirmation:{order}"), "send_letter")
-            }
-            Self::SendLetter { order, letter: Letter::Cancellation } => {
-                (format!("cancellation:{order}"), "send_letter")
-            }
-            Self::SendLetter { letter: Letter::Refund { refund }, .. } => (format!("refund:{refund}"), "send_letter"),
+        let kind = match self {
+            Self::PrintTickets { .. } => "print_tickets",
+            Self::SendLetter { .. } => "send_letter",
         };
         Job {
-            id,
+            id: self.id(),
             kind: kind.to_owned(),
             payload: serde_json::to_string(&self).expect("ids and names are JSON"),
             state: JobState::Ready,

@@ -11,6 +11,7 @@ use lettre::Message;
 use lettre::message::{Mailbox, MultiPart};
 use usher_core::{Currency, Minor, OrderId, RefundId, UnixMillis};
 
+use crate::orders::order_code;
 use crate::tickets::render::{price_text, starts_text};
 use crate::tickets::text::printable;
 
@@ -172,7 +173,7 @@ impl OrderLetter {
         lines.push(Line::Text(
             "Whoever has this link can see the order and its tickets: keep it to yourself.".to_owned(),
         ));
-        lines.push(Line::Text(format!("Order {}", self.order)));
+        lines.push(Line::Text(format!("Order {}", order_code(self.order))));
         lines.push(Line::Text(printable(&self.organizer_name)));
         Ok(lines)
     }
@@ -272,7 +273,7 @@ pub(crate) mod tests {
             "Saturday, 14 November 2026, 19:30 CET (Europe/Berlin)",
             "- Block 104, row 12, seat 7\r\n- Block 104, row 12, seat 8",
             "https://tickets.example.org/orders/ord_7?access=abc&x=1",
-            "Order ord_00000000000000000000000000000007",
+            "\r\nOrder 0000000000\r\n",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

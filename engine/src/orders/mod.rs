@@ -18,6 +18,15 @@ use usher_core::{
 
 use crate::store::{Page, StoreError};
 
+/// The first letters of an order's id that people read to each other: on its page, its tickets and its letters.
+const CODE_CHARS: usize = 10;
+
+/// The short form of an order's id. Derived ids are random from the first digit on.
+#[must_use]
+pub fn order_code(order: OrderId) -> String {
+    format!("{:032x}", order.0).chars().take(CODE_CHARS).collect::<String>().to_uppercase()
+}
+
 /// One line of an order and the ticket for it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderLine {

@@ -1,19 +1,21 @@
 //! The fonts tickets are set in: Latin, Greek and Cyrillic built in, others by configuration.
 //!
 //! Each character is set in the first font that has it: the built-in one of its style, then the configured ones in
-//! their order. Only the glyphs that a document uses are embedded. A character that no font has is an error of the
-//! caller's text, told by name; there is no replacement glyph.
+//! their order. Only the glyphs that a document uses are embedded. A character that no font has is set as what it stands
+//! for if Unicode knows such a thing; else it is an error of the caller's text, told by name. There is no replacement
+//! glyph. Forms ask the same fonts by the same rule ([`Fonts::unprintable`]), so that what is accepted can be printed.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, iter};
 
 use allsorts::binary::read::ReadScope;
 use allsorts::font_data::FontData;
 use allsorts::subset::{CmapTarget, SubsetProfile};
 use allsorts::tag;
 use printpdf::ParsedFont;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::pack::Packer;
 use super::text::needs_shaping;
@@ -39,11 +41,16 @@ pub struct FontError {
 }
 
 /// A character that cannot be printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unprintable {
     /// No font has it.
+    #[error("tickets cannot show the character “{0}” (U+{code:04X}): no font here has it", code = u32::from(*.0))]
     MissingGlyph(char),
     /// Its script is written from right to left, joined or reordered, which the printer does not do.
+    #[error(
+        "tickets cannot show the character “{0}” (U+{code:04X}): its script is written from right to left or joined",
+        code = u32::from(*.0)
+    )]
     NeedsShaping(char),
 }
 
@@ -118,7 +125,24 @@ impl Fonts {
     /// The first character of a text that cannot be printed, so that a form can refuse it before money moves.
     #[must_use]
     pub fn unprintable(&self, text: &str) -> Option<Unprintable> {
-        super::text::printable(text).chars().find_map(|character| self.face_of(Style::Regular, character).err())
+        self.printable(text).chars().find_map(|character| self.face_of(Style::Regular, character).err())
+    }
+
+    /// The text as it is set. A character that no font has is set as what it stands for where that can be set:
+    /// `ﬁ` as `fi`, `⑫` as `12`, full-width letters as plain ones. Others stay, to be told by name.
+    #[must_use]
+    pub fn printable(&self, text: &str) -> String {
+        let has = |character: &char| self.face_of(Style::Regular, *character).is_ok();
+        let mut set = String::with_capacity(text.len());
+        for character in super::text::printable(text).chars() {
+            let plain: String = iter::once(character).nfkc().collect();
+            if has(&character) || !plain.chars().all(|part| has(&part)) {
+                set.push(character);
+            } else {
+                set.push_str(&plain);
+            }
+        }
+        set
     }
 
     /// The font that a character is set in.

@@ -4,7 +4,7 @@ use super::fonts::Style;
 use super::qr::{QUIET_ZONE_MODULES, Qr};
 use super::render::{PlaceLabels, RenderError, TicketPage, price_text, starts_text};
 use super::sheet::{Face, Fit, PAGE_HEIGHT_PT, PAGE_WIDTH_PT, Sheet};
-use super::text::printable;
+use crate::orders::order_code;
 
 const MARGIN_PT: f32 = 48.0;
 const WIDTH_PT: f32 = PAGE_WIDTH_PT - 2.0 * MARGIN_PT;
@@ -45,15 +45,18 @@ fn draw_heading(page: &TicketPage, sheet: &mut Sheet<'_>) -> Result<f32, RenderE
     let number_pt = sheet.width_pt(&number, "number", SMALL)?;
     sheet.line(&number, "number", SMALL, PAGE_WIDTH_PT - MARGIN_PT - number_pt, top)?;
     let fit = Fit { width_pt: WIDTH_PT - number_pt - 20.0, lines_max: 1, size_min_pt: 8.0 };
-    sheet.paragraph(&printable(&page.organizer_name), "organizer name", SMALL, fit, (MARGIN_PT, top))?;
+    let organizer_name = sheet.printable(&page.organizer_name);
+    sheet.paragraph(&organizer_name, "organizer name", SMALL, fit, (MARGIN_PT, top))?;
 
     let fit = Fit { width_pt: WIDTH_PT, lines_max: 3, size_min_pt: 15.0 };
-    let y = sheet.paragraph(&printable(&page.event_name), "event name", TITLE, fit, (MARGIN_PT, top - 46.0))?;
+    let event_name = sheet.printable(&page.event_name);
+    let y = sheet.paragraph(&event_name, "event name", TITLE, fit, (MARGIN_PT, top - 46.0))?;
     let fit = Fit { width_pt: WIDTH_PT, lines_max: 2, size_min_pt: 10.0 };
     let starts = starts_text(page.starts_at, &page.time_zone)?;
     let y = sheet.paragraph(&starts, "start", STRONG, fit, (MARGIN_PT, y - 30.0))?;
     let fit = Fit { width_pt: WIDTH_PT, lines_max: 3, size_min_pt: 8.5 };
-    sheet.paragraph(&printable(&page.venue), "venue", VALUE, fit, (MARGIN_PT, y - 20.0))
+    let venue = sheet.printable(&page.venue);
+    sheet.paragraph(&venue, "venue", VALUE, fit, (MARGIN_PT, y - 20.0))
 }
 
 /// Section, row and seat, or the area, large; answers the last baseline.
@@ -87,7 +90,7 @@ fn draw_details(page: &TicketPage, sheet: &mut Sheet<'_>, y: f32) -> Result<f32,
     let tier_y = field(sheet, ("CATEGORY", "tier"), &page.tier, VALUE, half, (MARGIN_PT + COLUMN_PT / 2.0, at))?;
     let fit = Fit { width_pt: COLUMN_PT, lines_max: 1, size_min_pt: 7.0 };
     let y = price_y.min(tier_y) - 24.0;
-    field(sheet, ("ORDER", "order"), &page.order.to_string(), SMALL, fit, (MARGIN_PT, y))
+    field(sheet, ("ORDER", "order"), &order_code(page.order), SMALL, fit, (MARGIN_PT, y))
 }
 
 /// The code and the ticket's id; answers the last baseline.
@@ -111,5 +114,6 @@ fn field(
     (x, y): (f32, f32),
 ) -> Result<f32, RenderError> {
     sheet.line(label, name, LABEL, x, y)?;
-    sheet.paragraph(&printable(value), name, face, fit, (x, y - 5.0 - face.size_pt))
+    let value = sheet.printable(value);
+    sheet.paragraph(&value, name, face, fit, (x, y - 5.0 - face.size_pt))
 }

@@ -85,7 +85,7 @@ pub enum RenderError {
     /// A character's script needs shaping.
     #[error(
         "the character {character:?} (U+{:04X}) of the {field} belongs to a script that is written from right to left \
-         or joined, which tickets cannot show; change the {field} and replay the job", u32::from(*character)
+         or joined, which tickets cannot show; {}", u32::from(*character), remedy(field)
     )]
     NeedsShaping {
         /// The character.
@@ -117,6 +117,14 @@ pub enum RenderError {
     /// The printer was shut down.
     #[error("the printer is closed")]
     Closed,
+}
+
+/// What an operator can do about a text of another script. Event and venue can be renamed; an order keeps its holder.
+fn remedy(field: &str) -> String {
+    match field {
+        "event name" | "venue" => format!("change the {field} and replay the job"),
+        _ => format!("the {field} cannot be changed any more: let its holder in by the order's page, or refund it"),
+    }
 }
 
 impl RenderError {

@@ -73,6 +73,11 @@ impl<'a> Sheet<'a> {
         self.grey = None;
     }
 
+    /// The text as the fonts can set it.
+    pub(super) fn printable(&self, text: &str) -> String {
+        self.fonts.printable(text)
+    }
+
     /// The document with the fonts it needs.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, RenderError> {
         let mut subsets = Vec::new();

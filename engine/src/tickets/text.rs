@@ -1,7 +1,8 @@
 //! Text as it may be printed: composed, on one line, without characters that only steer.
 //!
 //! Control and bidirectional characters can make a printed name read differently from the stored one, so they go before
-//! anything is measured. What is left is printed as it is or refused with its name, never replaced by a `?`.
+//! anything is measured. What is left is printed as it is, as what it stands for, or refused with its name, never
+//! replaced by a `?`.
 
 use unicode_normalization::UnicodeNormalization as _;
 

@@ -170,7 +170,7 @@ fn next_of(bill: &Bill, answer: &Answer) -> Option<Next> {
     Some(match location.strip_prefix("/sandbox/pay/") {
         Some(rest) if rest.contains("/authenticate") => Next::Bank,
         Some(_) => Next::PayAgain,
-        None if location == bill.return_url => Next::Shop,
+        None if location.split('?').next() == Some(&bill.return_url) => Next::Shop,
         None => return None,
     })
 }

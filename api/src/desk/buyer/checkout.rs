@@ -9,7 +9,7 @@ use usher_engine::payments::PaymentRecord;
 
 use crate::access::{OrderAccess, Subject};
 use crate::config::PaymentsSettings;
-use crate::desk::{CAUGHT_UP_WAIT, IdempotencyKey, ask, wrong_answer};
+use crate::desk::{CAUGHT_UP_WAIT, IdempotencyKey, ask, check_email, printed, wrong_answer};
 use crate::problem::{Problem, kinds};
 use crate::sandbox::Sandbox;
 use crate::state::AppState;
@@ -84,7 +84,7 @@ pub async fn checkout(
     contact: &ContactForm,
 ) -> Result<CheckoutSheet, Problem> {
     let buyer = subject.buyer()?;
-    let contact = contact.checked()?;
+    let contact = contact.checked(state)?;
     let order = OrderId(ids::derived("order", &[&hold.0.to_be_bytes(), key.as_bytes()]));
     let kept = Contact {
         order,
@@ -146,20 +146,13 @@ impl ContactForm {
     /// The contact without blanks around it.
     ///
     /// # Errors
-    /// All that cannot be.
-    fn checked(&self) -> Result<Self, Problem> {
+    /// All that cannot be, such as a name that tickets cannot show.
+    fn checked(&self, state: &AppState) -> Result<Self, Problem> {
         let (name, email) = (self.name.trim(), self.email.trim());
-        let mut faults = Vec::new();
-        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-            faults.push(("/name".to_owned(), format!("1 to {NAME_CHARS_MAX} letters, in one line")));
-        }
-        if !crate::desk::is_email(email) {
-            faults.push(("/email".to_owned(), "an e-mail address such as ada@example.org".to_owned()));
-        }
-        if faults.is_empty() {
-            Ok(Self { name: name.to_owned(), email: email.to_owned() })
-        } else {
-            Err(Problem::invalid_all(faults))
-        }
+        printed::all_faults(vec![
+            ("name", printed::check_line(state.back_office.fonts(), name, NAME_CHARS_MAX)),
+            ("email", check_email(email)),
+        ])?;
+        Ok(Self { name: name.to_owned(), email: email.to_owned() })
     }
 }

@@ -13,6 +13,6 @@ pub use browse::{
 };
 pub use checkout::{CheckoutSheet, ContactForm, PaymentSheet, checkout};
 pub use holds::{AskForm, BuyerSheet, HoldSheet, extend_hold, hold, new_buyer, place_hold, release_hold};
-pub use order_sheet::{OrderLineSheet, OrderSheet, RefundSheet, TicketSheet, cancel_reason_code, order_code};
+pub use order_sheet::{OrderLineSheet, OrderSheet, RefundSheet, TicketSheet, cancel_reason_code};
 pub use orders::{TICKET_VERSION, cancel_order, my_orders, order, order_pdf, ticket, tickets};
 pub use places::{PlaceKind, PlaceSheet};

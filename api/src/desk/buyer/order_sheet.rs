@@ -4,7 +4,7 @@ use serde::Serialize;
 use usher_core::plan::Layout;
 use usher_core::{CancelReason, Currency, EventId, HoldId, Minor, OrderId, OrderState, RefundId, TicketId, UnixMillis};
 use usher_engine::catalogue::EventRecord;
-use usher_engine::orders::{Contact, OrderRecord, RefundRecord};
+use usher_engine::orders::{Contact, OrderRecord, RefundRecord, order_code};
 
 use super::{PaymentSheet, PlaceSheet};
 use crate::timestamp::Timestamp;
@@ -45,7 +45,7 @@ pub struct OrderSheet {
     /// Id.
     #[schema(value_type = String)]
     pub order: OrderId,
-    /// A short form of the id for people, as printed on tickets.
+    /// A short form of the id for people, as on tickets and in letters.
     pub code: String,
     /// Of which event.
     #[schema(value_type = String)]
@@ -77,6 +77,8 @@ pub struct OrderSheet {
     pub failed_payments_count: u32,
     /// Lines.
     pub lines: Vec<OrderLineSheet>,
+    /// Printing the tickets has failed until the operator puts it right; the places are the buyer's all the same.
+    pub printing_failed: bool,
     /// Refunds, oldest first.
     pub refunds: Vec<RefundSheet>,
     /// Sum of all lines.
@@ -139,15 +141,6 @@ impl From<&RefundRecord> for RefundSheet {
     }
 }
 
-/// The first letters of an order's id that people read to each other; also printed on tickets.
-const CODE_CHARS: usize = 10;
-
-/// The short form of an order's id. Derived ids are random from the first digit on.
-#[must_use]
-pub fn order_code(order: OrderId) -> String {
-    format!("{:032x}", order.0).chars().take(CODE_CHARS).collect::<String>().to_uppercase()
-}
-
 impl OrderSheet {
     /// The sheet of an order, as told by the views.
     #[must_use]
@@ -173,6 +166,7 @@ impl OrderSheet {
             retaken: record.retaken,
             failed_payments_count: record.failed_payments_count,
             lines: lines.collect(),
+            printing_failed: false,
             refunds: record.refunds.iter().map(RefundSheet::from).collect(),
             total_minor: record.total_minor,
             refunded_minor: Minor::checked_sum(record.refunds.iter().map(|refund| refund.amount_minor))

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use usher_core::{CancelReason, Command, EventId, OrderId, OrderState, TicketId};
 use usher_engine::catalogue::EventRecord;
+use usher_engine::jobs::{JobState, Task};
 use usher_engine::orders::{Contact, OrderRecord};
 use usher_engine::tickets::Download;
 
@@ -21,6 +22,8 @@ use crate::state::AppState;
 pub const TICKET_VERSION: u8 = 1;
 /// When to look for tickets again.
 const IN_PREPARATION_RETRY_MS: u64 = 2_000;
+/// When to look for tickets that wait for somebody.
+const PRINTING_FAILED_RETRY_MS: u64 = 60_000;
 
 /// How long an order's page looks for its tickets. They are on their way, or it can be seen where they are, and a store
 /// that cannot tell in this time must not keep the buyer from the order.
@@ -81,6 +84,9 @@ impl Opened {
             sheet.access = Some(access.0);
         }
         mark_ready(state, &mut sheet.lines).await;
+        if sheet.lines.iter().any(|line| line.ticket.is_some() && !line.ticket_ready && !line.refunded) {
+            sheet.printing_failed = printing_failed(state, sheet.order).await?;
+        }
         Ok(sheet)
     }
 }
@@ -171,7 +177,8 @@ pub async fn ticket(
         return Err(Problem::new(&kinds::NO_TICKETS, "This place was refunded; its ticket is void"));
     }
     match state.ticket_files.download(ticket, TICKET_VERSION).await {
-        Ok(download) => download.ok_or_else(in_preparation),
+        Ok(Some(download)) => Ok(download),
+        Ok(None) => Err(not_printed(state, order).await),
         // The buyer has the seats; where the file is just now is the house's trouble.
         Err(error) => {
             tracing::warn!(%error, %ticket, "a ticket cannot be had now");
@@ -200,6 +207,24 @@ pub async fn order_pdf(
 
 fn in_preparation() -> Problem {
     Problem::of(&kinds::TICKETS_IN_PREPARATION).retry_after_ms(IN_PREPARATION_RETRY_MS)
+}
+
+/// Whether the order's tickets wait for the operator rather than for the printer.
+async fn printing_failed(state: &AppState, order: OrderId) -> Result<bool, Problem> {
+    let job = state.jobs.job(&Task::PrintTickets { order }.id()).await?;
+    Ok(job.is_some_and(|job| job.state == JobState::Dead))
+}
+
+async fn not_printed(state: &AppState, order: OrderId) -> Problem {
+    match printing_failed(state, order).await {
+        Ok(true) => {
+            let detail =
+                "The seats are yours, but the tickets could not be printed; the operator has to put that right";
+            Problem::new(&kinds::TICKETS_IN_PREPARATION, detail).retry_after_ms(PRINTING_FAILED_RETRY_MS)
+        }
+        Ok(false) => in_preparation(),
+        Err(problem) => problem,
+    }
 }
 
 /// The buyer's own orders, latest first.

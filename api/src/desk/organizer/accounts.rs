@@ -9,7 +9,7 @@ use usher_engine::ids;
 
 use crate::access::{SecretToken, Subject, passwords, tokens};
 use crate::config::Registration;
-use crate::desk::{is_email, on_conflict};
+use crate::desk::{check_email, on_conflict, printed};
 use crate::metrics as names;
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
@@ -119,24 +119,15 @@ const NAME_CHARS_MAX: usize = 100;
 
 impl RegisterForm {
     /// The form without blanks, its e-mail in lower case.
-    fn checked(&self) -> Result<Self, Problem> {
+    fn checked(&self, state: &AppState) -> Result<Self, Problem> {
         let email = self.email.trim().to_lowercase();
         let organizer_name = self.organizer_name.trim().to_owned();
-        let mut faults = Vec::new();
-        if !is_email(&email) {
-            faults.push(("/email".to_owned(), "an e-mail address such as ada@example.org".to_owned()));
-        }
-        if let Err(what) = passwords::check(&self.password) {
-            faults.push(("/password".to_owned(), what));
-        }
-        if !is_name(&organizer_name) {
-            faults.push(("/organizer_name".to_owned(), format!("1 to {NAME_CHARS_MAX} letters, in one line")));
-        }
-        if faults.is_empty() {
-            Ok(Self { email, password: self.password.clone(), organizer_name })
-        } else {
-            Err(Problem::invalid_all(faults))
-        }
+        printed::all_faults(vec![
+            ("organizer_name", printed::check_line(state.back_office.fonts(), &organizer_name, NAME_CHARS_MAX)),
+            ("email", check_email(&email)),
+            ("password", passwords::check(&self.password)),
+        ])?;
+        Ok(Self { email, password: self.password.clone(), organizer_name })
     }
 }
 
@@ -153,7 +144,7 @@ pub async fn register(state: &AppState, form: &RegisterForm, sender: IpAddr) -> 
         Registration::Open => {}
         Registration::Closed => return Err(Problem::of(&kinds::REGISTRATION_CLOSED)),
     }
-    let form = form.checked()?;
+    let form = form.checked(state)?;
     take_try(state, sender)?;
     let account = create_account(state, form, Role::Organizer).await?;
     begin_session(state, &account).await
@@ -164,7 +155,7 @@ pub async fn register(state: &AppState, form: &RegisterForm, sender: IpAddr) -> 
 /// # Errors
 /// A form that cannot be, a taken e-mail; the store does not answer.
 pub async fn create_account_as(state: &AppState, form: &RegisterForm, role: Role) -> Result<AccountSheet, Problem> {
-    let form = form.checked()?;
+    let form = form.checked(state)?;
     create_account(state, form, role).await.map(|account| (&account).into())
 }
 

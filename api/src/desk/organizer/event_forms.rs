@@ -5,7 +5,9 @@ use usher_core::{Currency, Minor};
 use usher_engine::catalogue::{EventRecord, EventState, TierPrice};
 
 use crate::desk::buyer::LimitsSheet;
+use crate::desk::printed::check_line;
 use crate::problem::{Problem, kinds};
+use crate::state::AppState;
 use crate::timestamp::Timestamp;
 
 /// The longest name, venue and description, in characters.
@@ -121,19 +123,18 @@ impl EventPatch {
 }
 
 /// Everything about a record that cannot be.
-pub(super) fn check(record: &EventRecord) -> Result<(), Problem> {
+pub(super) fn check(state: &AppState, record: &EventRecord) -> Result<(), Problem> {
+    let fonts = state.back_office.fonts();
     let mut faults = Vec::new();
     let mut fault = |holds: bool, member: &str, what: String| {
         if !holds {
             faults.push((format!("/{member}"), what));
         }
     };
-    let one_line = |text: &str| {
-        let count = text.chars().count();
-        (1..=NAME_CHARS_MAX).contains(&count) && !text.chars().any(char::is_control)
-    };
-    fault(one_line(&record.name), "name", format!("1 to {NAME_CHARS_MAX} letters, in one line"));
-    fault(one_line(&record.venue), "venue", format!("1 to {NAME_CHARS_MAX} letters, in one line"));
+    for (member, text) in [("name", &record.name), ("venue", &record.venue)] {
+        let line = check_line(fonts, text, NAME_CHARS_MAX);
+        fault(line.is_ok(), member, line.err().unwrap_or_default());
+    }
     let described = record.description.chars().count() <= DESCRIPTION_CHARS_MAX;
     fault(described, "description", format!("at most {DESCRIPTION_CHARS_MAX} letters"));
     let zone = jiff::tz::TimeZone::get(&record.time_zone).is_ok();

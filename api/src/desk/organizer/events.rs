@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use usher_core::plan::Layout;
-use usher_core::{Command, EventId, Limits, Priced, TierIdx};
+use usher_core::{Command, EventId, Limits, OrganizerId, Priced, TierIdx, UnixMillis};
 use usher_engine::catalogue::{EventRecord, EventState, TierPrice};
 use usher_engine::ids;
 
@@ -105,11 +105,31 @@ pub async fn create_event(
     form: &EventForm,
 ) -> Result<OrganizerEventSheet, Problem> {
     let login = subject.login()?;
-    let now = state.clock.now();
     let record = EventRecord {
         id: EventId(ids::fresh()),
         organizer: login.organizer,
         organizer_name: login.organizer_name.clone(),
+        ..record_of(form, state.clock.now())
+    };
+    check(state, &record)?;
+    state.catalogue.create(record.clone()).await?;
+    OrganizerEventSheet::of(state, &record).await
+}
+
+/// Whether a draft can be made of it.
+///
+/// # Errors
+/// All faults at once.
+pub fn check_event(state: &AppState, form: &EventForm) -> Result<(), Problem> {
+    check(state, &record_of(form, state.clock.now()))
+}
+
+/// A draft of nobody yet.
+fn record_of(form: &EventForm, now: UnixMillis) -> EventRecord {
+    EventRecord {
+        id: EventId(0),
+        organizer: OrganizerId(0),
+        organizer_name: String::new(),
         revision: 1,
         state: EventState::Draft,
         name: form.name.trim().to_owned(),
@@ -125,10 +145,7 @@ pub async fn create_event(
         plan_digest: None,
         created_at: now,
         updated_at: now,
-    };
-    check(&record)?;
-    state.catalogue.create(record.clone()).await?;
-    OrganizerEventSheet::of(state, &record).await
+    }
 }
 
 /// The organizer's events, latest first.
@@ -172,7 +189,7 @@ pub async fn edit_event(
     let mut record = load(state, subject, Action::Organize, event).await?;
     expect_revision(&record, Some(revision))?;
     patch.apply(&mut record)?;
-    check(&record)?;
+    check(state, &record)?;
     record.revision += 1;
     record.updated_at = state.clock.now();
     replace(state, revision, record.clone()).await?;
@@ -212,7 +229,7 @@ pub async fn set_prices(
     let priced = priced(&map.layout, &tier_prices(prices))?;
     if record.state == EventState::Draft {
         record.prices = tier_prices(prices);
-        check(&record)?;
+        check(state, &record)?;
     } else {
         ask(state, event, Command::ChangePrices { prices: priced }).await?;
         for price in tier_prices(prices) {

@@ -12,9 +12,11 @@ pub use accounts::{
     create_account_as, create_api_key, login, logout, register, revoke_api_key,
 };
 pub use event_forms::{EventForm, EventPatch, PriceForm};
-pub use events::{OrganizerEventSheet, create_event, delete_event, edit_event, my_event, my_events, set_prices};
+pub use events::{
+    OrganizerEventSheet, check_event, create_event, delete_event, edit_event, my_event, my_events, set_prices,
+};
 pub use orders::{OrdersQuery, RefundForm, orders, refund};
-pub use plan::{GenerateForm, PlanSheet, PlanTemplate, generate_plan, upload_plan};
+pub use plan::{GenerateForm, PlanSheet, PlanTemplate, check_generate, generate_plan, upload_plan};
 pub use sale::{
     SalesSheet, SeatStatusSheet, SeatsForm, Step, block_seats, copy_state, sales, seats, state_of, step, unblock_seats,
 };

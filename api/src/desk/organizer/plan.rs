@@ -1,15 +1,18 @@
 //! Seating plans: uploaded as a document, or generated from a template.
 
+use std::sync::Arc;
+
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use usher_core::EventId;
 use usher_core::plan::generate::{ArenaSpec, ClubSpec, HallSpec};
-use usher_core::plan::{PLACES_MAX, PlanFault, PretixPlan, SeatingPlan};
+use usher_core::plan::{FAULTS_MAX, FaultCode, PLACES_MAX, PlanFault, PretixPlan, SeatingPlan};
 use usher_engine::catalogue::{EventRecord, EventState};
 
 use super::events::{expect_revision, replace};
 use crate::access::{Action, Subject};
+use crate::desk::printed::plan_faults;
 use crate::desk::{hex, load};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
@@ -121,6 +124,18 @@ pub async fn generate_plan(
     form: &GenerateForm,
 ) -> Result<PlanSheet, Problem> {
     let record = draft(state, subject, event).await?;
+    keep(state, record, generated(form)?).await
+}
+
+/// Whether a plan can be generated from it.
+///
+/// # Errors
+/// Sizes that cannot be.
+pub fn check_generate(form: &GenerateForm) -> Result<(), Problem> {
+    generated(form).map(drop)
+}
+
+fn generated(form: &GenerateForm) -> Result<SeatingPlan, Problem> {
     form.check()?;
     let name = form.name.trim().to_owned();
     let plan = match form.template {
@@ -130,12 +145,11 @@ pub async fn generate_plan(
         }
         PlanTemplate::Club => ClubSpec { name, standing_count: form.standing_count }.plan(),
     };
-    let plan = plan.map_err(|fault| {
+    plan.map_err(|fault| {
         // The form knows two sizes; what follows from the seats is a fault of the seats.
         let member = if fault.path == "/standing_count" { "/standing_count" } else { "/seats_count" };
         Problem::invalid(member, fault.message)
-    })?;
-    keep(state, record, plan).await
+    })
 }
 
 async fn draft(state: &AppState, subject: &Subject, event: EventId) -> Result<EventRecord, Problem> {
@@ -144,8 +158,23 @@ async fn draft(state: &AppState, subject: &Subject, event: EventId) -> Result<Ev
 }
 
 async fn keep(state: &AppState, mut record: EventRecord, plan: SeatingPlan) -> Result<PlanSheet, Problem> {
+    let fonts = Arc::clone(state.back_office.fonts());
     let compiled = tokio::task::spawn_blocking(move || {
-        let layout = plan.compile().map_err(|faults| plan_problem(&faults))?;
+        let layout = plan.compile();
+        let unprintable = plan_faults(&fonts, &plan).into_iter().take(FAULTS_MAX).map(|(path, message)| PlanFault {
+            path,
+            code: FaultCode::TextCharacter,
+            message,
+        });
+        let mut faults: Vec<PlanFault> = unprintable.collect();
+        let layout = match layout {
+            Ok(layout) if faults.is_empty() => layout,
+            Ok(_) => return Err(plan_problem(&faults)),
+            Err(others) => {
+                faults.extend(others);
+                return Err(plan_problem(&faults));
+            }
+        };
         let json = serde_json::to_vec(&plan).map_err(|_| Problem::of(&kinds::INTERNAL))?;
         Ok::<_, Problem>((layout, json))
     });

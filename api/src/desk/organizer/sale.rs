@@ -1,6 +1,7 @@
 //! The sale: publish, open, pause, resume, close, cancel; block seats; figures.
 
 use serde::{Deserialize, Serialize};
+use usher_core::plan::Layout;
 use usher_core::{Command, Counts, Currency, EventId, Phase, SeatIdx, SeatStatus};
 use usher_engine::catalogue::{EventRecord, EventState};
 use usher_engine::orders::SalesFigures;
@@ -8,7 +9,7 @@ use usher_engine::orders::SalesFigures;
 use super::OrganizerEventSheet;
 use super::events::priced;
 use crate::access::{Action, Subject};
-use crate::desk::{ask, load};
+use crate::desk::{ask, load, printed};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
@@ -111,19 +112,41 @@ pub async fn step(
 }
 
 async fn publication(state: &AppState, record: &EventRecord) -> Result<Command, Problem> {
-    let missing = OrganizerEventSheet::of(state, record).await?.missing;
-    if !missing.is_empty() {
-        let detail = format!("Still missing: {}", missing.join(", "));
-        return Err(Problem::new(&kinds::NOT_READY, detail).with("errors", missing));
+    let sheet = OrganizerEventSheet::of(state, record).await?;
+    if !sheet.missing.is_empty() {
+        let detail = format!("Still missing: {}", sheet.missing.join(", "));
+        let pointers = missing_members(&sheet);
+        let errors = pointers.into_iter().zip(&sheet.missing);
+        let errors = errors.map(|(pointer, what)| serde_json::json!({"pointer": pointer, "detail": what}));
+        return Err(Problem::new(&kinds::NOT_READY, detail).with("errors", errors.collect::<Vec<_>>()));
     }
     let plan_digest = record.plan_digest.ok_or_else(|| Problem::of(&kinds::NO_PLAN))?;
     let map = state.plans.of(record).await?;
+    check_printable(state, record, &map.layout)?;
     Ok(Command::Publish {
         plan_digest,
         currency: record.currency,
         limits: record.limits.clone(),
         prices: priced(&map.layout, &record.prices)?,
     })
+}
+
+/// Where in the event's sheet each of its missing things would stand, in the same order.
+fn missing_members(sheet: &OrganizerEventSheet) -> Vec<String> {
+    let plan = sheet.sheet.plan_digest.is_none().then(|| "/plan_digest".to_owned());
+    let tiers = sheet.sheet.tiers.iter().enumerate().filter(|(_, tier)| tier.price_minor.is_none());
+    plan.into_iter().chain(tiers.map(|(at, _)| format!("/tiers/{at}/price_minor"))).collect()
+}
+
+/// What is printed on tickets was checked when it was written, perhaps by an older version or with other fonts.
+fn check_printable(state: &AppState, record: &EventRecord, layout: &Layout) -> Result<(), Problem> {
+    let fonts = state.back_office.fonts();
+    printed::all_faults(vec![
+        ("name", printed::check_letters(fonts, &record.name)),
+        ("venue", printed::check_letters(fonts, &record.venue)),
+        ("organizer_name", printed::check_letters(fonts, &record.organizer_name)),
+        ("plan_digest", printed::check_layout(fonts, layout)),
+    ])
 }
 
 /// Copies an event's phase to the catalogue, where lists read it.

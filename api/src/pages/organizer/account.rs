@@ -12,8 +12,9 @@ use crate::access::Subject;
 use crate::desk::ListQuery;
 use crate::desk::organizer::{self, LoginForm, RegisterForm, SessionSheet};
 use crate::extract::ClientAddress;
+use crate::pages::faults::Faults;
 use crate::pages::form::Form;
-use crate::pages::{Answer, Frame, page, see, state_text, when};
+use crate::pages::{Answer, Frame, page, page_with_status, refusal, see, state_text, when};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 
@@ -23,8 +24,19 @@ struct LoginPage {
     frame: Frame,
     register: bool,
     failed: Option<String>,
-    email: String,
+    faults: Faults,
+    form: Form,
     next: String,
+}
+
+/// Fields that show their own faults.
+const SHOWN: &[&str] = &["organizer_name", "email", "password"];
+
+impl LoginPage {
+    fn empty(state: &AppState, register: bool, next: &str) -> Self {
+        let (failed, faults, form) = (None, Faults::default(), Form::of(&[]));
+        Self { frame: Frame::new(state), register, failed, faults, form, next: next.to_owned() }
+    }
 }
 
 /// Where to go on to after logging in.
@@ -36,21 +48,20 @@ pub(super) struct Next {
 
 /// The form.
 pub(super) async fn login_page(state: Data<AppState>, asked: Query<Next>) -> Answer {
-    let next = next_page(&asked.next).to_owned();
-    page(&LoginPage { frame: Frame::new(&state), register: false, failed: None, email: String::new(), next })
+    page(&LoginPage::empty(&state, false, next_page(&asked.next)))
 }
 
 /// The form for a new account.
 pub(super) async fn register_page(state: Data<AppState>) -> Answer {
-    let next = HOME.to_owned();
-    page(&LoginPage { frame: Frame::new(&state), register: true, failed: None, email: String::new(), next })
+    page(&LoginPage::empty(&state, true, HOME))
 }
 
 /// Logs in.
 pub(super) async fn login(state: Data<AppState>, from: ClientAddress, body: Bytes) -> Answer {
     let form = Form::read(&body)?;
     let login = LoginForm { email: form.text("email").to_owned(), password: form.text("password").to_owned() };
-    entered(&state, organizer::login(&state, &login, from.0).await, false, &login.email, form.text("next"))
+    let next = next_page(form.text("next")).to_owned();
+    entered(&state, organizer::login(&state, &login, from.0).await, form, LoginPage::empty(&state, false, &next))
 }
 
 /// Makes an account and logs it in.
@@ -61,37 +72,26 @@ pub(super) async fn register(state: Data<AppState>, from: ClientAddress, body: B
         password: form.text("password").to_owned(),
         organizer_name: form.text("organizer_name").to_owned(),
     };
-    entered(&state, organizer::register(&state, &new, from.0).await, true, &new.email, HOME)
+    entered(&state, organizer::register(&state, &new, from.0).await, form, LoginPage::empty(&state, true, HOME))
 }
 
-fn entered(
-    state: &AppState,
-    outcome: Result<SessionSheet, Problem>,
-    register: bool,
-    email: &str,
-    next: &str,
-) -> Answer {
-    let next = next_page(next);
+/// Leads on, or shows the form again with what was written, the password apart.
+fn entered(state: &AppState, outcome: Result<SessionSheet, Problem>, form: Form, again: LoginPage) -> Answer {
     match outcome {
         Ok(session) => {
-            let mut response = see(next);
+            let mut response = see(&again.next);
             let cookie = state.cookies.session(&session.token.0, session.lasts_ms);
             let added = response.add_cookie(&cookie);
             added.map_err(|error| Problem::new(&kinds::INTERNAL, error.to_string()))?;
             Ok(response)
         }
         Err(problem) => {
-            let failed = Some(format!("{}. {}", problem.kind.title, problem.detail));
-            let status = problem.status();
-            let mut response = page(&LoginPage {
-                frame: Frame::new(state),
-                register,
-                failed,
-                email: email.to_owned(),
-                next: next.to_owned(),
-            })?;
-            *response.status_mut() = status;
-            Ok(response)
+            let (status, words) = (problem.status(), refusal(&problem));
+            let (failed, faults) = match Faults::of(problem, str::to_owned) {
+                Ok(faults) => (faults.summary(SHOWN), faults),
+                Err(_) => (Some(words), Faults::default()),
+            };
+            page_with_status(&LoginPage { failed, faults, form, ..again }, status)
         }
     }
 }

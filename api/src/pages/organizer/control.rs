@@ -1,5 +1,6 @@
 //! One event's control page: what is missing, prices, and the steps of its sale with their effects in words.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use askama::Template;
 use usher_core::EventId;
@@ -7,8 +8,9 @@ use usher_engine::catalogue::EventState;
 
 use crate::access::Subject;
 use crate::desk::organizer::{self, OrganizerEventSheet, PriceForm, Step};
+use crate::pages::faults::Faults;
 use crate::pages::form::{Form, amount};
-use crate::pages::{Answer, Frame, page as html, see, state_text, when};
+use crate::pages::{Answer, Frame, page as html, page_with_status, refusal, see, state_text, when};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 
@@ -45,25 +47,55 @@ struct ControlPage {
     draft: bool,
     on_sale: bool,
     buttons: Vec<Button>,
-    prices: Vec<(String, String, String)>,
+    prices: Vec<Price>,
+    faults: Faults,
+    fault_summary: Option<String>,
+    /// Why the last step was not taken.
+    refused: Option<String>,
+}
+
+/// The price of a tier as its field shows it.
+struct Price {
+    field: String,
+    name: String,
+    text: String,
+}
+
+/// What the page has to say about the form that was just sent to it.
+#[derive(Default)]
+struct Sent {
+    form: Option<Form>,
+    faults: Faults,
+    refused: Option<String>,
 }
 
 /// The page.
 pub(super) async fn page(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
-    let event = organizer::my_event(&state, &subject, *event).await?;
+    html(&control(&state, &subject, *event, Sent::default()).await?)
+}
+
+async fn control(state: &AppState, subject: &Subject, event: EventId, sent: Sent) -> Result<ControlPage, Problem> {
+    let event = organizer::my_event(state, subject, event).await?;
     let card = &event.sheet.card;
     let price = |tier: &crate::desk::buyer::TierSheet| {
-        let text = tier.price_minor.map(|price| crate::pages::form::amount_text(price, card.currency));
-        (tier.code.clone(), tier.name.clone(), text.unwrap_or_default())
+        let field = format!("price.{}", tier.code);
+        let set = || tier.price_minor.map(|price| crate::pages::form::amount_text(price, card.currency));
+        let text = sent.form.as_ref().map_or_else(|| set().unwrap_or_default(), |form| form.text(&field).to_owned());
+        Price { field, name: tier.name.clone(), text }
     };
-    html(&ControlPage {
-        frame: Frame::new(&state),
+    let prices: Vec<Price> = event.sheet.tiers.iter().map(price).collect();
+    let shown: Vec<&str> = prices.iter().map(|price| price.field.as_str()).collect();
+    Ok(ControlPage {
+        frame: Frame::new(state),
+        fault_summary: sent.faults.summary(&shown),
         when: when(card.starts_at, &card.time_zone),
         state: state_text(card.state),
         draft: card.state == EventState::Draft,
         on_sale: card.state == EventState::OnSale,
         buttons: buttons(card.state),
-        prices: event.sheet.tiers.iter().map(price).collect(),
+        prices,
+        faults: sent.faults,
+        refused: sent.refused,
         event,
     })
 }
@@ -72,12 +104,26 @@ pub(super) async fn page(state: Data<AppState>, subject: Subject, event: Path<Ev
 pub(super) async fn prices(state: Data<AppState>, subject: Subject, event: Path<EventId>, body: Bytes) -> Answer {
     let form = Form::read(&body)?;
     let currency = organizer::my_event(&state, &subject, *event).await?.sheet.card.currency;
-    let prices = form
-        .prefixed("price.")
-        .map(|(tier, text)| Ok(PriceForm { tier: tier.to_owned(), price_minor: amount(tier, text, currency)? }))
-        .collect::<Result<Vec<_>, Problem>>()?;
-    organizer::set_prices(&state, &subject, *event, None, &prices).await?;
-    Ok(see(&format!("/organizer/events/{event}")))
+    let mut faults = Faults::default();
+    let priced = form.prefixed("price.").filter_map(|(tier, text)| {
+        let price = faults.gathered(&format!("price.{tier}"), amount(text, currency));
+        Some(PriceForm { tier: tier.to_owned(), price_minor: price? })
+    });
+    let prices: Vec<PriceForm> = priced.collect();
+    if faults.is_empty() {
+        // A place in the API's list of prices is a field of the form.
+        let field = |place: &str| {
+            let position = place.split('/').nth(1).and_then(|position| position.parse::<usize>().ok());
+            let tier = position.and_then(|position| prices.get(position));
+            tier.map_or_else(|| place.to_owned(), |price| format!("price.{}", price.tier))
+        };
+        match organizer::set_prices(&state, &subject, *event, None, &prices).await {
+            Ok(_) => return Ok(see(&format!("/organizer/events/{event}"))),
+            Err(problem) => faults = Faults::of(problem, field)?,
+        }
+    }
+    let page = control(&state, &subject, *event, Sent { form: Some(form), faults, refused: None }).await?;
+    page_with_status(&page, StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 /// Steps that nothing takes back: their forms ask whether the organizer is sure.
@@ -92,7 +138,9 @@ pub(super) async fn step(
 ) -> Answer {
     let (event, step) = path.into_inner();
     if FINAL_STEPS.contains(&step.as_str()) && Form::read(&body)?.text("sure") != "yes" {
-        return Err(Problem::invalid("/sure", "this step is final: tick the box beside its button".to_owned()));
+        let refused = Some("This step is final: tick the box beside its button.".to_owned());
+        let page = control(&state, &subject, event, Sent { refused, ..Sent::default() }).await?;
+        return page_with_status(&page, StatusCode::UNPROCESSABLE_ENTITY);
     }
     let step = match step.as_str() {
         "publish" => Step::Publish,
@@ -103,8 +151,16 @@ pub(super) async fn step(
         "cancel" => Step::Cancel,
         _ => return Err(Problem::of(&kinds::NOT_FOUND)),
     };
-    organizer::step(&state, &subject, event, step).await?;
-    Ok(see(&format!("/organizer/events/{event}")))
+    match organizer::step(&state, &subject, event, step).await {
+        Ok(_) => Ok(see(&format!("/organizer/events/{event}"))),
+        // The page that the button stands on says why.
+        Err(problem) if [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY].contains(&problem.status()) => {
+            let refused = Some(refusal(&problem));
+            let page = control(&state, &subject, event, Sent { refused, ..Sent::default() }).await?;
+            page_with_status(&page, problem.status())
+        }
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Deletes a draft.

@@ -27,7 +27,8 @@ export async function launch() {
 
 /**
  * A page in a context of its own. `faults` gathers console errors, exceptions and refusals of the content policy;
- * `expectNone` ends the test with them.
+ * `expect` takes
+ * out the one that belongs to a refusal, `expectNone` ends the test with the others.
  */
 export async function open(browser, house, options = {}) {
   const context = await browser.newContext({ viewport: DESKTOP, baseURL: house.url, ...options });
@@ -38,11 +39,31 @@ export async function open(browser, house, options = {}) {
   page.on("console", (message) => {
     if (message.type() === "error") faults.push(`${message.location().url}: ${message.text()}`);
   });
+  // The browser itself notes the status of a page that tells of a refusal.
+  const expect = (status) => {
+    const [noted] = faults.splice(0, 1);
+    assert.match(noted ?? "", new RegExp(`status of ${status} `));
+  };
   const expectNone = async () => {
     assert.deepEqual(faults, [], "the pages complained");
     await context.close();
   };
-  return { page, context, faults, expectNone };
+  return { page, context, faults, expect, expectNone };
+}
+
+/** Waits until the map is drawn and rests: two frames that look the same. */
+export async function mapRests(page) {
+  await page.locator(".seat-map__canvas").waitFor();
+  await page.evaluate(() => delete globalThis.seenBefore);
+  await page.waitForFunction(() => {
+    const canvas = document.querySelector(".seat-map__canvas");
+    const seen = canvas.toDataURL();
+    const blank = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+    blank.getContext("2d", { alpha: false });
+    const rests = seen === globalThis.seenBefore && seen !== blank.toDataURL();
+    globalThis.seenBefore = seen;
+    return rests;
+  }, undefined, { polling: 100 });
 }
 
 /** Fills in who buys and goes on to pay. */

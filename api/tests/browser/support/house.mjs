@@ -8,8 +8,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 
 const STOPS_WITHIN_MS = 20_000;
+/** Between two looks at something that follows by itself. */
+const POLL_MS = 50;
 
 /** @typedef {{url: string, organizer: {email: string, password: string}, admin: {email: string, password: string}, api_key: string}} Said */
 
@@ -40,7 +43,7 @@ export class House {
 
   async stop() {
     this.child.kill("SIGTERM");
-    const late = setTimeout(() => this.child.kill("SIGKILL"), STOPS_WITHIN_MS);
+    const late = globalThis.setTimeout(() => this.child.kill("SIGKILL"), STOPS_WITHIN_MS);
     const code = await this.ended;
     clearTimeout(late);
     await rm(this.folder, { recursive: true, force: true });
@@ -76,6 +79,22 @@ export class House {
     await this.api("PUT", `${base}/prices`, { token, revision: plan.revision, body: { prices } });
     for (const step of ["publish", "open"]) await this.api("POST", `${base}/${step}`, { token });
     return event;
+  }
+
+  /** Waits until all places of an event are free again: the server's clock decides when time is up. */
+  async allFree(event) {
+    for (const began = Date.now(); Date.now() - began < STOPS_WITHIN_MS; ) {
+      const { available_count: free, capacity_count: all } = await this.api("GET", `/api/v1/events/${event}`);
+      if (free === all) return;
+      await setTimeout(POLL_MS);
+    }
+    throw new Error("the places do not return");
+  }
+
+  /** Refunds an order as its organizer. */
+  async refund(event, order) {
+    const path = `/api/v1/organizer/events/${event}/orders/${order}/refunds`;
+    return this.api("POST", path, { token: this.said.api_key, key: `refund-of-${order}`, body: {} });
   }
 
   /** Takes seats as another buyer. */

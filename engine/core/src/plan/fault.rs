@@ -35,7 +35,8 @@ codes! {
     TextMissing = "text_missing",
     /// A code, label or name is longer than allowed.
     TextTooLong = "text_too_long",
-    /// A control or invisible formatting character, or a code with something else than letters, digits, `-` and `_`.
+    /// A control or invisible formatting character, a code with something else than letters, digits, `-` and `_`, or a
+    /// character that tickets cannot show.
     TextCharacter = "text_character",
     /// A colour that is not `#rrggbb`.
     ColorInvalid = "color_invalid",

@@ -1,10 +1,12 @@
 //! What a reader sees on a rendered ticket: the PDF is parsed again and its text taken out.
 
+use std::iter;
 use std::path::PathBuf;
 
 use printpdf::{PdfDocument, PdfParseOptions};
 
 use super::*;
+use crate::tickets::fonts::Unprintable;
 
 const TICKET_BYTES_MAX: usize = 20 * 1024;
 const MADE_AT: UnixMillis = UnixMillis(1_790_000_000_000);
@@ -21,7 +23,7 @@ fn page() -> TicketPage {
         holder: "Anna Müller".to_owned(),
         price: Minor(4_500),
         currency: "EUR".parse().unwrap(),
-        order: OrderId(7),
+        order: OrderId(0x1a2b_3c4d_5eff_0000_0000_0000_0000_0000),
         ticket: TicketId(9),
         number: 1,
         count: 2,
@@ -54,7 +56,7 @@ fn a_ticket_shows_event_time_venue_place_holder_price_order_and_number() {
         "HOLDER Anna Müller",
         "PRICE EUR 45.00",
         "CATEGORY Category 1",
-        "ORDER ord_00000000000000000000000000000007",
+        "ORDER 1A2B3C4D5E ",
         "TICKET tkt_00000000000000000000000000000009",
         "Ticket 1 of 2",
         "Konzertdirektion Müller",
@@ -113,6 +115,37 @@ fn a_character_that_no_font_has_is_told_with_its_field_and_the_setting() {
     assert!(!error.is_passing());
     let error = print(TicketPage { venue: "Halle 🎸".to_owned(), ..page() }).unwrap_err();
     assert_eq!(error, RenderError::MissingGlyph { character: '🎸', field: "venue" });
+}
+
+#[test]
+fn what_merely_looks_different_is_printed_as_what_it_stands_for() {
+    let fonts = fonts();
+    for (holder, printed) in [
+        ("Soﬁa Fiﬂe", "Sofia Fifle"),
+        ("Ａｎｎａ Ｏ’Ｈａｒａ", "Anna O’Hara"),
+        ("Suite ⑫", "Suite 12"),
+        ("Louis Ⅷ, Gleis 9½ ™", "Louis Ⅷ, Gleis 9½ ™"),
+    ] {
+        assert_eq!(fonts.unprintable(holder), None, "{holder}");
+        let text = texts(&print(TicketPage { holder: holder.to_owned(), ..page() }).unwrap()).remove(0);
+        assert!(text.contains(&format!("HOLDER {printed} ")) && !text.contains('?'), "{printed} in {text}");
+    }
+    assert_eq!(
+        fonts.unprintable("㍿ｱ"),
+        Some(Unprintable::MissingGlyph('㍿')),
+        "what it stands for is not there either"
+    );
+}
+
+#[test]
+fn a_text_is_refused_beforehand_exactly_when_it_could_not_be_printed() {
+    let fonts = fonts();
+    // Scripts, symbols and compatibility forms; what lies between and above is in no built-in font.
+    for block in (0..0x2400_u32).step_by(16).chain([0x3040, 0xfb00]).chain((0xff00..0xff70).step_by(16)) {
+        let text: String = iter::once('x').chain((block..block + 16).filter_map(char::from_u32)).collect();
+        let printed = print(TicketPage { holder: text.clone(), ..page() });
+        assert_eq!(fonts.unprintable(&text).is_some(), printed.is_err(), "U+{block:04X}: {printed:?}");
+    }
 }
 
 #[test]
