@@ -60,9 +60,10 @@ impl Health {
 
     /// A call or a look went well.
     pub fn went_well(&self) {
-        let before = std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        if before.trouble.is_some() {
-            tracing::info!(backend = self.backend, "works again");
+        // The metric is set under the lock, so that it never tells of an older state.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut *state).trouble.is_some() {
+            tracing::info!(backend = self.backend, "a back end works again");
             gauge!(BACKEND_UP, "backend" => self.backend).set(1.0);
         }
     }
@@ -81,7 +82,7 @@ impl Health {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.failures_count = state.failures_count.saturating_add(weight);
         if state.failures_count >= FAILURES_MAX && state.trouble.replace(why.to_owned()).is_none() {
-            tracing::warn!(backend = self.backend, why, "does not work");
+            tracing::warn!(backend = self.backend, why, "a back end does not work");
             gauge!(BACKEND_UP, "backend" => self.backend).set(0.0);
         }
     }

@@ -37,7 +37,11 @@ impl No {
     }
 
     fn told(status: u16, code: &str, message: &str) -> Self {
-        let words = || format!("{status} {code} {message}").trim_end().to_owned();
+        let words = || match (code, message) {
+            // A `HEAD` has no body to say it.
+            ("", "") => format!("{status} {}", hint(status)).trim_end().to_owned(),
+            (_, _) => format!("{status} {code} {message}").trim_end().to_owned(),
+        };
         match (status, code) {
             (404, "NoSuchKey" | "NotFound" | "") => Self::Missing,
             (412, _) => Self::There,
@@ -87,6 +91,16 @@ impl From<No> for LookError {
     }
 }
 
+/// What a status mostly means where nothing else is said.
+fn hint(status: u16) -> &'static str {
+    match status {
+        301 | 307 => "the bucket is in another region",
+        400 => "the region or the way of naming the bucket may be wrong",
+        403 => "the keys are wrong, or may not do this",
+        _ => "",
+    }
+}
+
 /// The error's words with those of its causes: the SDK's own say only "dispatch failure".
 fn chain(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
@@ -112,6 +126,7 @@ mod tests {
         assert_eq!(No::told(404, "InvalidAccessKeyId", ""), No::Refused("404 InvalidAccessKeyId".to_owned()));
         assert_eq!(No::told(403, "SignatureDoesNotMatch", "m").result(), "failed");
         assert_eq!(No::told(301, "PermanentRedirect", "m").result(), "failed");
+        assert_eq!(No::told(403, "", ""), No::Refused("403 the keys are wrong, or may not do this".to_owned()));
     }
 
     #[test]

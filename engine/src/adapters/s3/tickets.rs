@@ -1,6 +1,7 @@
 //! Tickets in a bucket: `<prefix><ticket>/<version>.pdf`.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,9 @@ struct Inner {
     health: Health,
 }
 
+/// One call, boxed where it is made: the SDK's futures have twenty kilobytes and more.
+type Work<T> = Pin<Box<dyn Future<Output = Result<T, No>> + Send>>;
+
 impl TicketBucket {
     /// The bucket; asks it nothing yet. Its connections live on `runtime`.
     ///
@@ -65,10 +69,9 @@ impl TicketBucket {
     }
 
     /// A call by whoever wants something: not while the store is in trouble.
-    async fn call<T, F>(&self, operation: &'static str, work: F) -> Result<Result<T, No>, StoreError>
+    async fn call<T>(&self, operation: &'static str, work: Work<T>) -> Result<Result<T, No>, StoreError>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T, No>> + Send + 'static,
     {
         let held_back = |why: &str| {
             counter!(STORE_CALLS, "operation" => operation, "result" => "held_back").increment(1);
@@ -80,12 +83,12 @@ impl TicketBucket {
         let Ok(permit) = Arc::clone(&self.0.calls).try_acquire_owned() else {
             return held_back("too many calls are under way");
         };
-        let answer = self.on_runtime(operation, async move {
+        let permitted = async move {
             let answer = work.await;
             drop(permit);
             answer
-        });
-        let answer = answer.await;
+        };
+        let answer = self.on_runtime(operation, permitted).await;
         match answer.as_ref().err().and_then(No::trouble) {
             Some(what) => self.0.health.call_failed(what),
             None => self.0.health.went_well(),
@@ -133,7 +136,8 @@ impl TicketFiles for TicketBucket {
             .content_disposition(format!("attachment; filename=\"{ticket}.pdf\""))
             .cache_control(CACHE)
             .body(ByteStream::from(pdf));
-        let kept = self.call("put", async move { put.send().await.map(drop).map_err(|error| No::of(&error)) });
+        let kept =
+            self.call("put", Box::pin(async move { put.send().await.map(drop).map_err(|error| No::of(&error)) }));
         match kept.await? {
             Ok(()) => Ok(true),
             Err(No::There) => Ok(false),
@@ -144,14 +148,14 @@ impl TicketFiles for TicketBucket {
     async fn get(&self, ticket: TicketId, version: u8) -> Result<Option<Bytes>, StoreError> {
         let get = self.0.client.get_object().bucket(&self.0.config.bucket).key(self.key(ticket, version));
         let deadline = self.0.config.attempt_within;
-        let got = self.call("get", async move {
+        let got = Box::pin(async move {
             let object = get.send().await.map_err(|error| No::of(&error))?;
             match tokio::time::timeout(deadline, read(object.body)).await {
                 Ok(read) => read,
                 Err(_) => Err(No::Failed("the file did not come in time".to_owned())),
             }
         });
-        match got.await? {
+        match self.call("get", got).await? {
             Ok(pdf) => Ok(Some(pdf)),
             Err(No::Missing) => Ok(None),
             Err(no @ (No::There | No::Refused(_) | No::Failed(_))) => Err(no.into()),
@@ -160,7 +164,8 @@ impl TicketFiles for TicketBucket {
 
     async fn exists(&self, ticket: TicketId, version: u8) -> Result<bool, StoreError> {
         let head = self.0.client.head_object().bucket(&self.0.config.bucket).key(self.key(ticket, version));
-        let found = self.call("head", async move { head.send().await.map(drop).map_err(|error| No::of(&error)) });
+        let found =
+            self.call("head", Box::pin(async move { head.send().await.map(drop).map_err(|error| No::of(&error)) }));
         match found.await? {
             Ok(()) => Ok(true),
             Err(No::Missing) => Ok(false),
@@ -183,9 +188,8 @@ impl TicketFiles for TicketBucket {
 
     async fn look(&self) -> Result<(), LookError> {
         let head = self.0.client.head_bucket().bucket(&self.0.config.bucket);
-        let looked =
-            self.on_runtime("look", async move { head.send().await.map(drop).map_err(|error| No::of(&error)) });
-        let looked = looked.await.map_err(LookError::from);
+        let look = Box::pin(async move { head.send().await.map(drop).map_err(|error| No::of(&error)) });
+        let looked = self.on_runtime("look", look).await.map_err(LookError::from);
         match &looked {
             Ok(()) => self.0.health.went_well(),
             Err(error) => self.0.health.look_failed(&error.to_string()),
