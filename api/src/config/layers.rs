@@ -394,6 +394,24 @@ mod tests {
     }
 
     #[test]
+    fn a_house_of_https_sends_nobody_to_a_bucket_of_http() {
+        let told = |more: &str| {
+            let mut layers = Layers::default();
+            let choice =
+                "[server]\npublic_url = 'https://x.example'\n[ticket_store]\nkind = 's3'\nbucket = 'tickets'\n";
+            layers.file("f", &format!("{choice}endpoint = 'http://s3:9000'\n{more}"));
+            layers.environment(env(&[
+                ("USHER__TICKET_STORE__ACCESS_KEY", "a"),
+                ("USHER__TICKET_STORE__SECRET_KEY", "b"),
+            ]));
+            layers.settings().map(drop)
+        };
+        assert_eq!(told("").unwrap_err()[0].key, "ticket_store.public_endpoint");
+        assert_eq!(told("downloads = 'through'\n"), Ok(()));
+        assert_eq!(told("public_endpoint = 'https://files.example'\n"), Ok(()));
+    }
+
+    #[test]
     fn a_choice_is_made_by_the_environment_and_its_secrets_never_print() {
         let mut layers = Layers::default();
         layers.environment(env(&[

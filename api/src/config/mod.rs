@@ -76,7 +76,7 @@ impl Settings {
             check(!webhook_secrets.is_empty(), "payments.webhook_secrets", "must name at least one");
         }
         if let TicketStoreSettings::S3(bucket) = &self.ticket_store {
-            faults.extend(bucket.faults(self.jobs.lease));
+            faults.extend(bucket.faults(self.jobs.lease, self.server.public_url.starts_with("https://")));
         }
         faults
     }

@@ -133,8 +133,8 @@ fn is_bucket_name(name: &str) -> bool {
 }
 
 impl BucketSettings {
-    /// What cannot be, although every value is of the right kind.
-    pub(super) fn faults(&self, lease: Span) -> Vec<Fault> {
+    /// What cannot be, although every value is of the right kind. `secure` tells whether the house is reached by https.
+    pub(super) fn faults(&self, lease: Span, secure: bool) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut check = |holds: bool, key: &str, what: &str| {
             if !holds {
@@ -154,6 +154,13 @@ impl BucketSettings {
             !dotted,
             "bucket",
             "must have no '.' where it stands in the name of an https host; use addressing = \"path\"",
+        );
+        let linked = if self.public_endpoint.is_empty() { &self.endpoint } else { &self.public_endpoint };
+        let plain = self.downloads == BucketDownloads::Link && linked.starts_with("http://");
+        check(
+            !(secure && plain),
+            "public_endpoint",
+            "must be https:// as server.public_url is: browsers block a download by http from there",
         );
         check(!self.region.is_empty(), "region", "must not be empty");
         let (prefix, link_for) = (&self.prefix, self.link_for.0);

@@ -35,7 +35,7 @@ pub(super) fn open(
                 // Its health says so.
                 Ok(()) | Err(LookError::Silent(_)) => Ok(Arc::new(files)),
                 Err(LookError::Refused(what)) => {
-                    Err(fault("ticket_store", format!("the bucket {}: {what}", bucket.bucket)))
+                    Err(fault("ticket_store", format!("the bucket {} refuses: {what}", bucket.bucket)))
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! A server as a child process, and a buyer who is told everything.
 
+#[expect(dead_code, reason = "shared by three binaries, and none needs all of it")]
 #[path = "../../../../engine/tests/suite/support/bucket_server.rs"]
 pub(crate) mod bucket_server;
 pub(crate) mod crowd;

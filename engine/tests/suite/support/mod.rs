@@ -1,5 +1,6 @@
 //! Fixtures and fakes that the modules share.
 
+#[expect(dead_code, reason = "shared by three binaries, and none needs all of it")]
 pub(crate) mod bucket_server;
 pub(crate) mod cql;
 pub(crate) mod events;
