@@ -39,6 +39,11 @@ async fn metric(shop: &Shop, line: &str) -> Option<f64> {
     all.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok())
 }
 
+fn ticket_path(order: &Value, line: usize) -> String {
+    let (order, ticket) = (&order["order"], &order["lines"][line]["ticket"]);
+    format!("/api/v1/orders/{}/tickets/{}", order.as_str().unwrap(), ticket.as_str().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sale_without_its_bucket_sells_all_and_delivers_every_ticket_when_it_is_back() {
     let Some(mut bucket) = BucketServer::own() else { return };
@@ -71,8 +76,7 @@ async fn a_sale_without_its_bucket_sells_all_and_delivers_every_ticket_when_it_i
     assert!(page.contains("Thank you") && page.contains("being prepared"), "{page}");
     assert!(began.elapsed() < PAGE_WITHIN, "{:?}", began.elapsed());
     let sheet = shop.until(&format!("/api/v1/orders/{order}"), Some(buyer), |_| true).await;
-    let ticket = sheet["lines"][0]["ticket"].as_str().unwrap();
-    let path = format!("/api/v1/orders/{order}/tickets/{ticket}");
+    let path = ticket_path(&sheet, 0);
     let (status, problem) = shop.try_call(Method::GET, &path, Some(buyer), None, None).await.unwrap();
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("tickets_in_preparation")));
     assert_eq!(metric(&shop, "usher_backend_up{backend=\"ticket_store\"}").await, Some(0.0));
@@ -81,12 +85,8 @@ async fn a_sale_without_its_bucket_sells_all_and_delivers_every_ticket_when_it_i
     let back = Instant::now();
     for (buyer, order) in &bought {
         let ready = shop.until_paid(order, buyer).await;
-        for line in ready["lines"].as_array().unwrap() {
-            let path = format!(
-                "/api/v1/orders/{}/tickets/{}",
-                ready["order"].as_str().unwrap(),
-                line["ticket"].as_str().unwrap()
-            );
+        for line in 0..ready["lines"].as_array().unwrap().len() {
+            let path = ticket_path(&ready, line);
             let sent = shop.http.get(format!("{}{path}", shop.url)).bearer_auth(buyer).send().await.unwrap();
             assert_eq!(sent.status(), StatusCode::SEE_OTHER);
             let pdf = shop.http.get(sent.headers()["location"].to_str().unwrap()).send().await.unwrap();
@@ -131,4 +131,30 @@ async fn a_bucket_that_comes_and_goes_under_buyers_costs_no_sale_and_no_ticket()
     let orders_count = audited.orders_told_count();
     assert!(orders_count > 20, "only {orders_count} orders");
     figure(&format!("bucket stopped and started {rounds} times under buyers: {orders_count} orders, 0 violations"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_by_tls_is_believed_when_the_system_vouches_for_it_and_not_else() {
+    let Some(bucket) = BucketServer::own_by_tls() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = bucket.certificate.as_ref().unwrap().display().to_string();
+    // What the system vouches for, as far as the process can see.
+    let spec = with_bucket(&folder.path().join("data"), &bucket).await.with("SSL_CERT_FILE", &certificate);
+    let spec = spec.with("USHER__TICKET_STORE__DOWNLOADS", "through");
+    let (_server, _) = spec.start_ready().await;
+    let shop = Shop::open(&spec.url()).await;
+    let event = shop.on_sale(&Show::default()).await;
+    let (buyer, order) = shop.buy(&event, "one-by-tls", 1).await;
+    let ready = shop.until_paid(&order, &buyer).await;
+    let path = ticket_path(&ready, 0);
+    let pdf = shop.http.get(format!("{}{path}", shop.url)).bearer_auth(&buyer).send().await.unwrap();
+    assert_eq!(pdf.status(), StatusCode::OK);
+    assert!(pdf.bytes().await.unwrap().starts_with(b"%PDF"));
+
+    let stranger = with_bucket(&folder.path().join("stranger"), &bucket).await;
+    let (_stranger, _) = stranger.start_ready().await;
+    let told = reqwest::get(format!("{}/readyz", stranger.url())).await.unwrap().text().await.unwrap();
+    assert!(told.contains("ticket_store"), "{told}");
+    let log = stranger.log_end();
+    assert!(log.contains("invalid peer certificate"), "{log}");
 }

@@ -2,6 +2,7 @@
 //! (`http://access-key:secret-key@host:port`).
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub(crate) struct BucketServer {
     pub(crate) address: SocketAddr,
     /// Scheme, host and port.
     pub(crate) endpoint: String,
+    /// What it proves itself with, when it speaks TLS; nobody vouches for it.
+    pub(crate) certificate: Option<PathBuf>,
     keys: (String, String),
     folder: TempDir,
     server: Option<Server>,
@@ -46,10 +49,28 @@ impl BucketServer {
         let mut server = Self {
             address,
             endpoint: format!("http://{address}"),
+            certificate: None,
             keys: (ACCESS_KEY.to_owned(), SECRET_KEY.to_owned()),
             folder: tempfile::tempdir().unwrap(),
             server: None,
         };
+        server.start();
+        Some(server)
+    }
+
+    /// One that speaks TLS, with a certificate of its own for `localhost`.
+    pub(crate) fn own_by_tls() -> Option<Self> {
+        let mut server = Self::own()?;
+        server.stop();
+        let (certificate, key) = (server.folder.path().join("certificate.pem"), server.folder.path().join("key.pem"));
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+        command.args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]);
+        command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+        let made = command.arg("-keyout").arg(&key).arg("-out").arg(&certificate).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        server.endpoint = format!("https://localhost:{}", server.address.port());
+        server.certificate = Some(certificate);
         server.start();
         Some(server)
     }
@@ -60,7 +81,7 @@ impl BucketServer {
         let (access, secret) = keys.split_once(':').expect("USHER_TEST_S3 names two keys");
         let address = std::net::ToSocketAddrs::to_socket_addrs(host).unwrap().next().unwrap();
         let (endpoint, keys) = (format!("{scheme}://{host}"), (access.to_owned(), secret.to_owned()));
-        Self { address, endpoint, keys, folder: tempfile::tempdir().unwrap(), server: None }
+        Self { address, endpoint, certificate: None, keys, folder: tempfile::tempdir().unwrap(), server: None }
     }
 
     /// Starts it, or starts it again on what it had.
@@ -73,6 +94,9 @@ impl BucketServer {
         command.env_clear().env("ROOT_ACCESS_KEY", &self.keys.0).env("ROOT_SECRET_KEY", &self.keys.1);
         command.args(["--port", &self.address.to_string(), "-q", "--health", "/healthz"]);
         command.args(["--virtual-domain", &format!("localhost:{}", self.address.port())]);
+        if let Some(certificate) = &self.certificate {
+            command.arg("--cert").arg(certificate).arg("--key").arg(certificate.with_file_name("key.pem"));
+        }
         command.arg("posix").arg("--sidecar").arg(metadata).arg(data);
         self.server = Some(Server::start(&mut command, self.address));
     }
@@ -92,7 +116,11 @@ impl BucketServer {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let bucket = format!("tickets-{}-{number}-{:08x}", std::process::id(), usher_engine::ids::fresh() as u32);
-        let tls = TlsContext::builder().with_trust_store(TrustStore::empty()).build().unwrap();
+        let mut trust = TrustStore::empty();
+        if let Some(certificate) = &self.certificate {
+            trust = trust.with_pem_certificate(std::fs::read(certificate).unwrap());
+        }
+        let tls = TlsContext::builder().with_trust_store(trust).build().unwrap();
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https();
         let config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
