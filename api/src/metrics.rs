@@ -39,6 +39,7 @@ pub fn install() -> Option<PrometheusHandle> {
     describe_gauge!(LIVE_STREAMS, "Live streams open");
     describe_counter!(LIVE_REFUSED, "Live streams refused");
     describe_counter!(LOGINS, "Logins tried");
+    usher_engine::adapters::cql::describe();
     usher_engine::adapters::sqlite::describe();
     usher_engine::adapters::s3::describe();
     usher_engine::health::describe();

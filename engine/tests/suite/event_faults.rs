@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use usher_core::{EventId, Fact};
+use usher_engine::clock::Clock;
 use usher_engine::event::{AskError, Handle, Standing};
 
-use crate::support::events::{House, HouseSpec, POISON, ask_all, fragile_rules, hold, hold_as};
+use crate::support::events::{House, HouseSpec, POISON, START, ask_all, fragile_rules, hold, hold_as};
 use crate::support::memory_journal::{Fault, MemoryJournal};
 
 const EVENT: EventId = EventId(1);
@@ -60,6 +61,25 @@ async fn an_outcome_that_nobody_can_look_up_stays_unknown_and_the_repeat_finds_i
     assert_eq!(handle.ask(hold(1)).await.err(), Some(AskError::OutcomeUnknown));
     assert!(handle.ask(hold(1)).await.is_ok());
     assert_eq!(holds_in(&journal), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_an_event_that_is_being_rebuilt_for_long_does_not_wait_for_its_end() {
+    let journal = Arc::new(MemoryJournal::new());
+    // The pause before the second reload has no end while this clock stands still.
+    let clock = Clock::manual(START);
+    let house = House::with(Arc::clone(&journal) as _, HouseSpec { clock: clock.clone(), ..HouseSpec::default() });
+    let handle = house.on_sale(EVENT).await;
+    journal.fail_with([Fault::UnknownLanded]);
+    journal.fail_loads(1);
+    assert_eq!(handle.ask(hold(1)).await.err(), Some(AskError::OutcomeUnknown));
+    let asked = Instant::now();
+    assert_eq!(handle.ask(hold(2)).await.err(), Some(AskError::OutcomeUnknown));
+    assert!(asked.elapsed() >= Duration::from_millis(1_800), "told before it had to be");
+    clock.advance(Duration::from_secs(1));
+    // The event had it in its hands all the time, and decided it after all.
+    assert!(handle.ask(hold(2)).await.is_ok());
+    assert_eq!(holds_in(&journal), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::counter;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::address_translator::AddressTranslator;
@@ -16,6 +17,7 @@ use scylla::statement::prepared::PreparedStatement;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::metrics::UNANSWERED;
 use super::migrate::{self, LINE};
 use super::statements::{How, Profiles};
 use super::{ClusterSettings, CqlError, SCHEMA};
@@ -115,11 +117,11 @@ impl Cluster {
     /// # Errors
     /// It does not.
     pub async fn probe(self: &Arc<Self>) -> Result<(), CqlError> {
-        self.call(|cluster| async move {
+        let answered = self.call(|cluster| async move {
             cluster.session.execute_unpaged(&cluster.probe, (LINE,)).await?;
             Ok(())
-        })
-        .await
+        });
+        answered.await.inspect_err(|_| counter!(UNANSWERED).increment(1))
     }
 }
 

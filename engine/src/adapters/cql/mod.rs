@@ -20,6 +20,7 @@ mod job_row;
 mod jobs;
 pub mod journal;
 mod lists;
+mod metrics;
 mod migrate;
 mod payments;
 mod plans;
@@ -34,6 +35,7 @@ mod views;
 
 pub use cluster::Cluster;
 pub use failure::CqlError;
+pub use metrics::describe;
 pub use migrate::{Applied, Migration, SCHEMA, migrate, migrate_to};
 pub use settings::{ClusterSettings, Login, Replication};
 pub use statements::{How, is_applied};

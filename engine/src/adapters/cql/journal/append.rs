@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use metrics::counter;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency};
@@ -11,6 +12,7 @@ use usher_core::{EventId, UnixMillis};
 use super::head::{Head, hash_of};
 use super::routing::Elsewhere;
 use super::{CqlJournal, ENTRY_BYTES_MAX, bigint, key, segment_of};
+use crate::adapters::cql::metrics::{DOUBTS, REFUSALS};
 use crate::adapters::cql::{CqlError, is_applied};
 use crate::journal::append_protocol::{Append, Found, Next, Sent};
 use crate::journal::{AppendError, SealedEntry};
@@ -93,8 +95,14 @@ impl CqlJournal {
         let answer = self.cluster.session().batch(&batch, (head, row)).await;
         match answer.map_err(CqlError::from).and_then(is_applied) {
             Ok(true) => Sent::Applied,
-            Ok(false) => Sent::Refused,
-            Err(error) => Sent::Uncertain(error.to_string()),
+            Ok(false) => {
+                counter!(REFUSALS).increment(1);
+                Sent::Refused
+            }
+            Err(error) => {
+                counter!(DOUBTS).increment(1);
+                Sent::Uncertain(error.to_string())
+            }
         }
     }
 

@@ -19,11 +19,13 @@ mod snapshots;
 mod statements;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use metrics::histogram;
 use usher_core::{EventId, UnixMillis};
 
+use super::metrics::APPEND_SECONDS;
 use super::{Cluster, CqlError};
 use crate::clock::Clock;
 use crate::journal::{
@@ -110,8 +112,10 @@ impl Journal for CqlJournal {
     async fn append(&self, event: EventId, entry: SealedEntry) -> Result<(), AppendError> {
         let journal = self.clone();
         // From here on: waiting for a place counts.
-        let deadline = self.deadline(self.times.append_max);
-        self.cluster.call(|_| async move { journal.append_entry(event, &entry, deadline).await }).await
+        let (started, deadline) = (Instant::now(), self.deadline(self.times.append_max));
+        let outcome = self.cluster.call(|_| async move { journal.append_entry(event, &entry, deadline).await }).await;
+        histogram!(APPEND_SECONDS, "outcome" => outcome_name(&outcome)).record(started.elapsed());
+        outcome
     }
 
     async fn read(&self, event: EventId, after_seq: u64, entries_max: usize) -> Result<Vec<SealedEntry>, JournalError> {
@@ -132,6 +136,17 @@ impl Journal for CqlJournal {
     async fn snapshot(&self, event: EventId) -> Result<Option<StoredSnapshot>, JournalError> {
         let journal = self.clone();
         self.cluster.call(|_| async move { Ok(journal.latest_snapshot(event).await?) }).await
+    }
+}
+
+/// The stable name for metrics.
+const fn outcome_name(outcome: &Result<(), AppendError>) -> &'static str {
+    match outcome {
+        Ok(()) => "acknowledged",
+        Err(AppendError::NotWritten(_)) => "not_written",
+        Err(AppendError::StorageFull) => "storage_full",
+        Err(AppendError::Fenced) => "fenced",
+        Err(AppendError::Unknown(_)) => "unknown",
     }
 }
 
