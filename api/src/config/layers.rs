@@ -362,6 +362,7 @@ mod tests {
         assert_eq!(keys, expected, "{faults:?}");
     }
 
+    #[test]
     fn a_cluster_is_named_by_the_environment_alone() {
         let mut layers = Layers::default();
         layers.environment(env(&[
