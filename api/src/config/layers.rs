@@ -117,7 +117,13 @@ impl Layers {
     /// What can be read: where a value is wrong, the one below it stands.
     #[must_use]
     pub fn readable(&self) -> Option<Settings> {
-        Settings::deserialize(self.table.clone()).ok()
+        let mut table = self.table.clone();
+        for (name, section) in &self.choices {
+            if let Ok(section) = resolved(name, section) {
+                table.insert((*name).to_owned(), Value::Table(section));
+            }
+        }
+        Settings::deserialize(table).ok()
     }
 
     /// The settings.

@@ -185,7 +185,9 @@ async fn on_sale(house: &TestHouse, key: &str) -> String {
     let (_, plan) = house.call(Method::POST, &format!("{base}/seating-plan/generate"), Some(key), Some(hall)).await;
     let tiers = plan["tiers"].as_array().unwrap();
     let prices: Vec<Value> = tiers.iter().map(|tier| json!({"tier": tier, "price_minor": 1_000})).collect();
-    house.call(Method::PUT, &format!("{base}/prices"), Some(key), Some(json!({"prices": prices}))).await;
+    let tag = plan["revision"].to_string();
+    let prices = Some(json!({"prices": prices}));
+    house.call_with(Method::PUT, &format!("{base}/prices"), Some(key), prices, &[("If-Match", &tag)]).await;
     for step in ["publish", "open"] {
         let (status, answer) = house.call(Method::POST, &format!("{base}/{step}"), Some(key), None).await;
         assert_eq!(status, StatusCode::OK, "{answer}");

@@ -105,8 +105,9 @@ async fn places_that_cannot_be_had_are_told_where_they_were_chosen() {
 
 /// Two seats and a standing floor.
 async fn mixed(house: &TestHouse, key: &str) -> String {
-    let (_, event) = house.call(Method::POST, "/api/v1/organizer/events", Some(key), Some(event_form())).await;
-    let event = event["event"].as_str().unwrap().to_owned();
+    let form = Some(event_form());
+    let (_, event_sheet) = house.call(Method::POST, "/api/v1/organizer/events", Some(key), form).await;
+    let event = event_sheet["event"].as_str().unwrap().to_owned();
     let base = format!("/api/v1/organizer/events/{event}");
     let seat = |label: &str, x: u32| json!({"label": label, "tier": "A", "x_cm": x, "y_cm": 0});
     let plan = json!({
@@ -115,10 +116,14 @@ async fn mixed(house: &TestHouse, key: &str) -> String {
         "sections": [{"code": "S", "name": "Stalls", "rows": [{"label": "A", "seats": [seat("1", 0), seat("2", 60)]}]}],
         "areas": [{"code": "F", "name": "Floor", "capacity": 5, "tier": "A"}],
     });
-    let (status, answer) = house.call(Method::PUT, &format!("{base}/seating-plan"), Some(key), Some(plan)).await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-    let prices = json!({"prices": [{"tier": "A", "price_minor": 1_000}]});
-    house.call(Method::PUT, &format!("{base}/prices"), Some(key), Some(prices)).await;
+    let put = async |what: &str, revision: &Value, body: Value| {
+        let (path, tag) = (format!("{base}/{what}"), revision.to_string());
+        let (status, answer) = house.call_with(Method::PUT, &path, Some(key), Some(body), &[("If-Match", &tag)]).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer
+    };
+    let kept = put("seating-plan", &event_sheet["revision"], plan).await;
+    put("prices", &kept["revision"], json!({"prices": [{"tier": "A", "price_minor": 1_000}]})).await;
     for step in ["publish", "open"] {
         let (status, answer) = house.call(Method::POST, &format!("{base}/{step}"), Some(key), None).await;
         assert_eq!(status, StatusCode::OK, "{answer}");

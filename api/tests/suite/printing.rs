@@ -90,7 +90,8 @@ async fn names_of_events_venues_organizers_and_places_must_be_printable_too() {
         "sections": [{"code": "S", "name": "S席", "rows": [{"label": "い", "seats": [seat("1", 0), seat("番", 60)]}]}],
         "areas": [{"code": "F", "name": "立見", "capacity": 5, "tier": "A"}],
     });
-    let (_, problem) = house.call(Method::PUT, &format!("{path}/seating-plan"), Some(&key), Some(plan)).await;
+    let (path, tag) = (format!("{path}/seating-plan"), [("If-Match", tag.as_str())]);
+    let (_, problem) = house.call_with(Method::PUT, &path, Some(&key), Some(plan), &tag).await;
     assert_eq!(problem["code"], "plan_invalid", "{problem}");
     assert_faults(
         &problem,
