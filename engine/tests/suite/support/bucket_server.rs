@@ -103,7 +103,7 @@ impl BucketServer {
 
     /// Ends it; what it has stays.
     pub(crate) fn stop(&mut self) {
-        drop(self.server.take().expect("only a server of the test's own is stopped"));
+        self.server.take().expect("only a server of the test's own is stopped").end();
     }
 
     /// The host under which a bucket's name can stand before the host's own.

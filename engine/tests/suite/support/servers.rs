@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long a server may take until it answers; generous, for a machine that is busy with other tests.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a server may take to end when asked to; past that it is killed.
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
+
 /// A running server; killed when dropped, also by a test that panics.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -50,6 +53,17 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         }
         server
+    }
+
+    /// Lets it finish what it is at, and ends it: an S3 server that is killed amid a put has been seen to keep half of
+    /// it, which no bucket of ours may be tried on.
+    pub(crate) fn end(mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success(), "the server had ended by itself");
+        let began = Instant::now();
+        while began.elapsed() < ENDS_WITHIN && self.child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
