@@ -61,9 +61,12 @@ impl Buyer<'_> {
     }
 }
 
-/// What an answer to the request for a ticket comes to, also where it leads elsewhere. A way that breaks is tried again.
+/// What an answer to the request for a ticket comes to, also where it leads elsewhere. A way that breaks is tried
+/// again, and so is a store at its end that is unwell: one that is being stopped says 500 of a file it has.
 pub(crate) async fn fetched(api: &Api, answer: Answer) -> Fetched {
+    let leads_elsewhere = answer.status == 303;
     match api.followed(answer).await {
+        Ok(answer) if leads_elsewhere && answer.status >= 500 => Fetched::NotYet,
         Ok(answer) => fetched_of(&answer),
         Err(_broke) => Fetched::NotYet,
     }

@@ -101,9 +101,9 @@ impl BucketServer {
         self.server = Some(Server::start(&mut command, self.address));
     }
 
-    /// Ends it; what it has stays.
+    /// Kills it, whatever it is at; what it has stays.
     pub(crate) fn stop(&mut self) {
-        self.server.take().expect("only a server of the test's own is stopped").end();
+        self.server.take().expect("only a server of the test's own is stopped").kill();
     }
 
     /// The host under which a bucket's name can stand before the host's own.
