@@ -23,7 +23,7 @@ use crate::live::Live;
 use crate::middleware::gate::InFlight;
 use crate::middleware::headers::Dress;
 use crate::plans::PlanCache;
-use crate::sandbox::Sandbox;
+use crate::sandbox;
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
@@ -76,8 +76,8 @@ pub struct Inner {
     pub payer: Runner,
     /// Takes webhooks in.
     pub intake: Intake,
-    /// The bundled sandbox, when it takes the money.
-    pub sandbox: Option<Sandbox>,
+    /// Where the sandbox is, when it takes the money.
+    pub sandbox: Option<sandbox::Place>,
     /// Rendered tickets.
     pub ticket_files: Arc<dyn TicketFiles>,
     /// Prints tickets and writes to buyers.

@@ -4,6 +4,7 @@ mod account;
 mod backup;
 mod config;
 mod demo;
+mod sandbox;
 mod serve;
 mod stores;
 mod ticket;
@@ -48,6 +49,8 @@ enum Command {
         #[arg(long)]
         listen: Option<String>,
     },
+    /// Serve the payment sandbox alone, for several nodes whose `payments.url` names it.
+    Sandbox(sandbox::SandboxArgs),
     /// Bring the stores to this version, and stop.
     Migrate {
         #[command(flatten)]
@@ -136,6 +139,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Demo { listen, data, json } => demo::run(&listen, &data, json),
         Command::Serve { from, listen } => serve::run(&from, listen.as_deref()),
+        Command::Sandbox(args) => sandbox::run(args),
         Command::Migrate { from } => stores::migrate(&from),
         Command::Config { command: ConfigCommand::Check { from } } => config::check(&from),
         Command::Config { command: ConfigCommand::Print { from } } => config::print(&from),

@@ -18,7 +18,7 @@ use crate::logs;
 use crate::state::AppState;
 
 /// How long an idle connection is kept, and how long a client may take to send a request's head.
-const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(5);
+pub(super) const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// How long a client may leave what was sent to it unread.
 const UNREAD_MAX_MS: u32 = 10_000;
@@ -60,7 +60,7 @@ fn outside(settings: &Settings, told: &[Fault]) -> Vec<Fault> {
     faults
 }
 
-fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> Fault {
+pub(super) fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> Fault {
     Fault { key: "server.listen".to_owned(), what: format!("cannot listen on {listen}: {error}") }
 }
 
@@ -158,7 +158,7 @@ async fn wait_and_stop(
 }
 
 /// Waits for SIGTERM or SIGINT.
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -69,6 +69,10 @@ impl Settings {
                 "needs journal.password, and it needs it",
             );
         }
+        if let PaymentsSettings::Sandbox { url } = &self.payments {
+            let is_url = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
+            check(is_url, "payments.url", "must begin with http:// or https://, or be empty");
+        }
         if let PaymentsSettings::Stripe { secret_key, webhook_secrets, publishable_key, .. } = &self.payments {
             let looks = ["sk_", "rk_"].iter().any(|prefix| secret_key.reveal().starts_with(prefix));
             check(looks, "payments.secret_key", "must begin with sk_ or rk_");

@@ -204,12 +204,15 @@ impl Default for EventsSettings {
 }
 
 /// Who takes the money.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum PaymentsSettings {
     /// The bundled sandbox: no money moves.
-    #[default]
-    Sandbox,
+    Sandbox {
+        /// Where `usher sandbox` answers, which several nodes share; empty for one within this process.
+        #[serde(default)]
+        url: String,
+    },
     /// Stripe.
     Stripe {
         /// `sk_…` or `rk_…`.
@@ -222,6 +225,12 @@ pub enum PaymentsSettings {
         #[serde(default = "stripe_base_url")]
         base_url: String,
     },
+}
+
+impl Default for PaymentsSettings {
+    fn default() -> Self {
+        Self::Sandbox { url: String::new() }
+    }
 }
 
 fn stripe_base_url() -> String {

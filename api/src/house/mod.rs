@@ -22,9 +22,11 @@ use usher_engine::jobs::{Workers, WorkersConfig};
 use usher_engine::payments::{InboxProcessor, Reconciler};
 
 use crate::config::{Fault, Settings};
+use crate::sandbox;
 use crate::state::AppState;
 
 pub(crate) use journal::KEYSPACE_FILE;
+pub(crate) use money::{key, open_sandbox};
 pub use stores::{Stores, check_folder, folder as data_folder};
 
 use parts::PayerLater;
@@ -120,7 +122,7 @@ impl House {
         let (events, schedule, state) = (self.state.events.clone(), self.schedule.clone(), self.state.clone());
         runtime.spawn(async move { events.run().await });
         runtime.spawn(async move { schedule.run(&state).await });
-        if let Some(sandbox) = self.state.sandbox.clone() {
+        if let Some(sandbox::Place::Here(sandbox)) = self.state.sandbox.clone() {
             runtime.spawn(async move { sandbox.run().await });
         }
     }

@@ -1,6 +1,5 @@
 //! The way to the payment provider: Stripe, or the bundled sandbox at this server's own address.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,13 +15,13 @@ use usher_engine::payments::webhook::WebhookSecret;
 use usher_engine::payments::{Gateway, IntakeSettings};
 
 use crate::config::{Fault, PaymentsSettings};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{self, Relay, Sandbox};
 
 /// The provider as the settings name it.
 pub(super) struct Money {
     pub(super) gateway: Arc<dyn Gateway>,
     pub(super) intake: IntakeSettings,
-    pub(super) sandbox: Option<Sandbox>,
+    pub(super) sandbox: Option<sandbox::Place>,
 }
 
 impl Money {
@@ -43,22 +42,21 @@ impl Money {
             shared.map_err(|error| fault(error.to_string()))
         };
         match settings {
-            PaymentsSettings::Sandbox => {
-                // The sandbox has no secrets of its own to lose: they follow from the house's key.
-                let secret_key = format!("sk_test_{}", derived(house_key, "sandbox secret key"));
-                let webhook_secret = format!("whsec_{}", derived(house_key, "sandbox webhook secret"));
-                let own = own_url(bound);
-                let sandbox = Sandbox::open(
-                    &data.join("sandbox.db"),
-                    format!("{own}/webhooks/stripe"),
-                    WebhookSecret::new(webhook_secret.clone()),
-                    secret_key.clone(),
-                    clock.clone(),
-                );
+            PaymentsSettings::Sandbox { url } => {
+                let SandboxSecrets { secret_key, webhook_secret } = SandboxSecrets::of(house_key);
+                let secrets = vec![WebhookSecret::new(webhook_secret)];
+                let (base_url, place) = if url.is_empty() {
+                    let own = own_url(bound);
+                    let sandbox = open_sandbox(data, vec![format!("{own}/webhooks/stripe")], house_key, clock)?;
+                    (own, sandbox::Place::Here(sandbox))
+                } else {
+                    let relay = Relay::new(url, runtime.clone()).map_err(|error| fault(error.to_string()))?;
+                    (url.trim_end_matches('/').to_owned(), sandbox::Place::Shared(relay))
+                };
                 Ok(Self {
-                    gateway: gateway(format!("{own}/sandbox/"), secret_key)?,
-                    intake: IntakeSettings { secrets: vec![WebhookSecret::new(webhook_secret)], livemode: false },
-                    sandbox: Some(sandbox.map_err(|error| fault(error.to_string()))?),
+                    gateway: gateway(format!("{base_url}/sandbox/"), secret_key)?,
+                    intake: IntakeSettings { secrets, livemode: false },
+                    sandbox: Some(place),
                 })
             }
             PaymentsSettings::Stripe { secret_key, webhook_secrets, base_url, .. } => {
@@ -69,6 +67,38 @@ impl Money {
             }
         }
     }
+}
+
+/// What a sandbox and its house prove themselves to each other with. It has no secrets of its own to lose: they follow
+/// from the house's key.
+struct SandboxSecrets {
+    secret_key: String,
+    webhook_secret: String,
+}
+
+impl SandboxSecrets {
+    fn of(house_key: &[u8; 32]) -> Self {
+        Self {
+            secret_key: format!("sk_test_{}", derived(house_key, "sandbox secret key")),
+            webhook_secret: format!("whsec_{}", derived(house_key, "sandbox webhook secret")),
+        }
+    }
+}
+
+/// Opens the sandbox that keeps its file in the data folder.
+///
+/// # Errors
+/// Its file cannot be opened.
+pub(crate) fn open_sandbox(
+    data: &Path,
+    webhook_urls: Vec<String>,
+    house_key: &[u8; 32],
+    clock: &Clock,
+) -> Result<Sandbox, Fault> {
+    let SandboxSecrets { secret_key, webhook_secret } = SandboxSecrets::of(house_key);
+    let webhook_secret = WebhookSecret::new(webhook_secret);
+    let sandbox = Sandbox::open(&data.join("sandbox.db"), webhook_urls, webhook_secret, secret_key, clock.clone());
+    sandbox.map_err(|error| Fault { key: "payments".to_owned(), what: error.to_string() })
 }
 
 /// How the server reaches itself: by loopback when it listens everywhere.
@@ -107,27 +137,7 @@ pub(super) fn desk(events: &Registry) -> Desk {
 }
 
 /// A key of 32 random bytes, made once and readable by nobody else.
-pub(super) fn key(folder: &Path, name: &str) -> Result<[u8; 32], Fault> {
-    let path = folder.join(name);
-    let fault = |what: String| Fault { key: format!("key {}", path.display()), what };
-    match std::fs::read(&path) {
-        Ok(bytes) => bytes.try_into().map_err(|_| fault("is not 32 bytes long".to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let fresh = usher_engine::ids::secret();
-            write_new(folder, &path, &fresh).map_err(|error| fault(error.to_string()))?;
-            Ok(fresh)
-        }
-        Err(error) => Err(fault(error.to_string())),
-    }
-}
-
-fn write_new(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+pub(crate) fn key(folder: &Path, name: &str) -> Result<[u8; 32], Fault> {
+    let found = usher_engine::adapters::files::keys::secret_or_create(folder, name);
+    found.map_err(|error| Fault { key: "keys".to_owned(), what: error.to_string() })
 }

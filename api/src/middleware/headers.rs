@@ -34,7 +34,7 @@ impl Dress {
     #[must_use]
     pub fn new(payments: &PaymentsSettings, secure: bool) -> Self {
         let policy = match payments {
-            PaymentsSettings::Sandbox => {
+            PaymentsSettings::Sandbox { .. } => {
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
                  connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
             }

@@ -9,6 +9,7 @@ mod form;
 mod operation;
 mod pay;
 mod refusal;
+mod relay;
 mod routes;
 mod sender;
 mod state;
@@ -25,6 +26,7 @@ use usher_engine::ids;
 use usher_engine::payments::webhook::WebhookSecret;
 
 pub use pay::PayBy;
+pub use relay::Relay;
 
 use operation::{Done, Operation};
 use refusal::Refusal;
@@ -80,7 +82,7 @@ pub struct Sandbox {
 
 struct Inner {
     store: SandboxStore,
-    webhook_url: String,
+    webhook_urls: Vec<String>,
     webhook_secret: WebhookSecret,
     secret_key: String,
     clock: Clock,
@@ -103,13 +105,14 @@ struct Answer {
 }
 
 impl Sandbox {
-    /// Opens the file at `path`, making it if need be. Webhooks go to `webhook_url` once [`Sandbox::run`] runs.
+    /// Opens the file at `path`, making it if need be. Webhooks go to the first of `webhook_urls` that takes them once
+    /// [`Sandbox::run`] runs.
     ///
     /// # Errors
     /// See [`SandboxError`].
     pub fn open(
         path: &Path,
-        webhook_url: String,
+        webhook_urls: Vec<String>,
         webhook_secret: WebhookSecret,
         secret_key: String,
         clock: Clock,
@@ -120,7 +123,7 @@ impl Sandbox {
         let store = SandboxStore::open(path, clock.now().0)?;
         let http = reqwest::Client::builder().timeout(sender::SEND_DEADLINE).build()?;
         let (settings, bell) = (Mutex::default(), Notify::new());
-        let inner = Inner { store, webhook_url, webhook_secret, secret_key, clock, settings, http, bell };
+        let inner = Inner { store, webhook_urls, webhook_secret, secret_key, clock, settings, http, bell };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -197,6 +200,25 @@ impl Idempotency {
             hasher.update(field);
         }
         Self { key, fingerprint: hasher.finalize().into() }
+    }
+}
+
+/// Where payments of a sandbox are made.
+#[derive(Clone)]
+pub enum Place {
+    /// In this process.
+    Here(Sandbox),
+    /// In one that several nodes share.
+    Shared(Relay),
+}
+
+impl Place {
+    /// Adds what answers under `/sandbox`.
+    pub fn configure(&self, config: &mut actix_web::web::ServiceConfig) {
+        match self {
+            Self::Here(sandbox) => sandbox.configure(config),
+            Self::Shared(relay) => relay.configure(config),
+        }
     }
 }
 

@@ -272,10 +272,13 @@ fn go(to: &str) -> HttpResponse {
 }
 
 fn respond(shown: Result<HttpResponse, Refusal>) -> HttpResponse {
-    shown.unwrap_or_else(|refusal| {
-        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        html(status, &ProblemPage { message: &refusal.message }).unwrap_or_else(|_| HttpResponse::new(status))
-    })
+    shown.unwrap_or_else(|refusal| html_of(&refusal))
+}
+
+/// A refusal that a person reads.
+pub(super) fn html_of(refusal: &Refusal) -> HttpResponse {
+    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    html(status, &ProblemPage { message: &refusal.message }).unwrap_or_else(|_| HttpResponse::new(status))
 }
 
 #[cfg(test)]

@@ -108,6 +108,10 @@ impl Refusal {
         Self { kind: RefusalKind::Api, ..Self::invalid(500, None, message, None) }
     }
 
+    pub(super) fn away(message: &str) -> Self {
+        Self { kind: RefusalKind::Api, ..Self::invalid(503, None, message, None) }
+    }
+
     /// The error object, with the intent it is about.
     #[must_use]
     pub(super) fn object(&self, intent: Option<Value>) -> Value {

@@ -21,9 +21,9 @@ use crate::table::no_such_method;
 use super::{Answer, Idempotency, PUBLISHABLE_KEY, Sandbox, Settings, cards, pay};
 
 /// The largest body the sandbox reads.
-const BODY_BYTES_MAX: usize = 32 * 1024;
+pub(super) const BODY_BYTES_MAX: usize = 32 * 1024;
 /// How long the sandbox may take over an answer; its slow card is told by a webhook, not by a slow answer.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 /// Rows of one page of the ledger.
 const LEDGER_ROWS_MAX: u32 = 1_000;
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -71,12 +71,22 @@ impl Sandbox {
         })
     }
 
+    /// Whether one of the receivers took it.
     async fn post(&self, body: &str) -> bool {
+        for url in &self.inner.webhook_urls {
+            if self.post_to(url, body).await {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn post_to(&self, url: &str, body: &str) -> bool {
         let signature = self.inner.webhook_secret.sign(body.as_bytes(), self.inner.clock.now());
         let sent = self
             .inner
             .http
-            .post(&self.inner.webhook_url)
+            .post(url)
             .header("content-type", "application/json")
             .header("stripe-signature", signature)
             .body(body.to_owned())

@@ -15,6 +15,7 @@ mod foreign_bugs;
 mod long_journal;
 mod overload;
 mod rude;
+mod shared_sandbox;
 mod support;
 mod vanishing;
 mod webhooks;

@@ -53,8 +53,8 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let secret = WebhookSecret::new("whsec_house".to_owned());
-        let hook = format!("{base}/hook");
-        let sandbox = Sandbox::open(path, hook, secret, SECRET_KEY.to_owned(), Clock::system()).expect("a sandbox");
+        let hooks = vec![format!("{base}/hook")];
+        let sandbox = Sandbox::open(path, hooks, secret, SECRET_KEY.to_owned(), Clock::system()).expect("a sandbox");
         sandbox.set(Settings { slow_ms: 50, ..Settings::default() });
         let receiver = Arc::new(Receiver::default());
         let (mounted, data) = (sandbox.clone(), Data::from(Arc::clone(&receiver)));

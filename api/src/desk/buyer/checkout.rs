@@ -127,7 +127,7 @@ impl PaymentSheet {
     pub fn of(state: &AppState, payment: &PaymentRecord, access: &OrderAccess) -> Self {
         let (intent, client_secret) = (payment.intent.clone(), payment.client_secret.clone());
         match &state.settings.payments {
-            PaymentsSettings::Sandbox => {
+            PaymentsSettings::Sandbox { .. } => {
                 let back = format!("/orders/{}?access={}", payment.order, access.0);
                 let page = Sandbox::page_url(&intent, &client_secret, &back);
                 Self::Sandbox { intent, client_secret, page_url: format!("{}{page}", state.public_url) }

@@ -28,6 +28,24 @@ pub fn open_or_create(folder: &Path) -> Result<SigningKeys, StoreError> {
     SigningKeys::new(&secrets(folder)?).ok_or_else(|| damaged(folder, "has no ticket key although one was just made"))
 }
 
+/// The 32 secret bytes of a file, which is made with fresh ones when there is none.
+///
+/// # Errors
+/// When the folder cannot be used or the file is damaged.
+pub fn secret_or_create(folder: &Path, name: &str) -> Result<[u8; 32], StoreError> {
+    open_folder(folder)?;
+    let path = folder.join(name);
+    let found = match read(&path)? {
+        Some(found) => found,
+        None => {
+            // As above, the first to link wins.
+            put_new(folder, name, &ids::secret())?;
+            read(&path)?.unwrap_or_default()
+        }
+    };
+    found.try_into().map_err(|_| damaged(&path, "is not 32 bytes long"))
+}
+
 /// Adds a key that signs from the next start on; answers its id.
 ///
 /// # Errors
