@@ -10,6 +10,7 @@ pub mod checkout;
 pub mod clock;
 pub mod event;
 pub mod fail_point;
+pub mod feed;
 pub mod health;
 pub mod ids;
 pub mod jobs;
