@@ -1,12 +1,12 @@
 //! Reading the house's books: the organizer's orders and figures, the availability, the provider's ledger.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::audit::{Area, Books, Counts, Fetched, Ledger, Line, LineBook, OrderBook};
+use crate::audit::{Area, Books, Contradiction, Counts, Fetched, Ledger, Line, LineBook, OrderBook, compare};
 use crate::buyer::{Availability, World, fetched, read_ms};
 use crate::client::{Answer, Api, Body, Proof, Request};
 
@@ -14,6 +14,8 @@ use crate::client::{Answer, Api, Body, Proof, Request};
 const TRIES_MAX: u32 = 20;
 /// Between two tries.
 const TRY_EVERY: Duration = Duration::from_millis(500);
+/// How long a node may lag behind another before that counts.
+const NODES_AGREE_WITHIN: Duration = Duration::from_secs(5);
 /// How often the books are read again because the sale moved meanwhile.
 const READS_MAX: u32 = 20;
 
@@ -65,8 +67,18 @@ impl Inspector {
     pub async fn log_in(api: Api, email: &str, password: &str) -> anyhow::Result<Self> {
         let form = Body::Json(json!({"email": email, "password": password}));
         let request = Request::post("/api/v1/sessions", form);
-        let sent = api.send(api.base_of(0), &Proof::None, &request).await;
-        let answer = sent.map_err(|broke| anyhow::anyhow!("cannot reach {}: {broke}", api.base_of(0)))?;
+        let mut answered = None;
+        let mut broken = Vec::new();
+        for base in api.bases() {
+            match api.send(base, &Proof::None, &request).await {
+                Ok(answer) => {
+                    answered = Some(answer);
+                    break;
+                }
+                Err(broke) => broken.push(format!("cannot reach {base}: {broke}")),
+            }
+        }
+        let answer = answered.with_context(|| broken.join("; "))?;
         ensure!(answer.is_success(), "logging in as {email} was answered {}", said(&answer));
         let cookie = answer.cookie.context("the login set no cookie")?;
         Ok(Self { api, proof: Proof::Cookie(cookie) })
@@ -84,13 +96,14 @@ impl Inspector {
 
     /// Asks until there is an answer that is no refusal.
     async fn ask(&self, request: &Request) -> anyhow::Result<Answer> {
-        let mut last = String::new();
+        let (mut last, mut base) = (String::new(), self.api.base_of(0));
         for _ in 0..TRIES_MAX {
-            match self.api.send(self.api.base_of(0), &self.proof, request).await {
+            match self.api.send(base, &self.proof, request).await {
                 Ok(answer) if answer.is_refusal() => last = said(&answer),
                 Ok(answer) => return Ok(answer),
                 Err(broke) => last = broke,
             }
+            base = self.api.base_after(base);
             tokio::time::sleep(TRY_EVERY).await;
         }
         bail!("{}: {last}", request.path)
@@ -224,6 +237,38 @@ impl Inspector {
             tokio::time::sleep(TRY_EVERY).await;
         }
         bail!("the sale moves on while it is being audited")
+    }
+
+    /// What nodes say of the sale at rest that differs. They may follow one another by a moment, so a difference counts
+    /// when it stays.
+    ///
+    /// # Errors
+    /// A node does not answer; where nodes may be gone, that one is passed over.
+    pub async fn compare_nodes(
+        &self,
+        world: &World,
+        exclusive: bool,
+        may_be_gone: bool,
+    ) -> anyhow::Result<Vec<Contradiction>> {
+        let began = Instant::now();
+        loop {
+            let mut all = Vec::new();
+            for base in self.api.bases() {
+                let looked = self.api.send(base, &Proof::None, &Request::get("/healthz")).await;
+                if may_be_gone && looked.is_err() {
+                    continue;
+                }
+                let node = Self { api: self.api.only(base), proof: self.proof.clone() };
+                all.push((base, node.books(world, exclusive).await?));
+            }
+            let Some(((first, said), others)) = all.split_first() else { return Ok(Vec::new()) };
+            let differences: Vec<_> =
+                others.iter().flat_map(|(base, other_said)| compare(first, said, base, other_said)).collect();
+            if differences.is_empty() || began.elapsed() >= NODES_AGREE_WITHIN {
+                return Ok(differences);
+            }
+            tokio::time::sleep(TRY_EVERY).await;
+        }
     }
 
     /// Asks again for tickets that were not ready when their buyers left; the count of those that still are not.

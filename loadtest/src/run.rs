@@ -112,6 +112,9 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
     let settled_in = began.elapsed();
     progress.say("auditing");
     contradictions.extend(audit(&ledger, &books));
+    if world.api.bases().len() > 1 {
+        contradictions.extend(stage.inspector.compare_nodes(&world, exclusive, settings.expect_restarts).await?);
+    }
     let server = ServerSheet { embedded: stage.server.is_some(), urls: world.api.bases().to_vec() };
     if let Some(server) = stage.server {
         progress.say("stopping the server");

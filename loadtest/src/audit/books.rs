@@ -98,7 +98,7 @@ impl OrderState {
 }
 
 /// An order in the organizer's list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderBook {
     /// Id.
     pub order: String,
@@ -123,7 +123,7 @@ pub struct OrderBook {
 }
 
 /// A line of an order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineBook {
     /// Place and price.
     pub line: Line,

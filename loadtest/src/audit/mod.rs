@@ -9,6 +9,7 @@ mod answers;
 mod books;
 mod ledger;
 mod money;
+mod nodes;
 mod orders;
 mod place;
 mod seats;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 pub use books::{Area, Books, Counts, LineBook, MoneyBook, OrderBook, OrderState, SeatState};
 pub use ledger::{Fault, Fetched, Given, Held, Ledger, Ordered, Payment, Repeat, TicketTold, Told, Visit};
+pub use nodes::compare;
 pub use place::{Line, Place};
 pub use settle::unsettled;
 
@@ -110,6 +112,8 @@ codes! {
     ServerError = "server_error";
     /// An answer that a correct server cannot give to a correct client.
     UnexpectedAnswer = "unexpected_answer";
+    /// Two nodes say different things of one sale at rest.
+    NodesDiffer = "nodes_differ";
     /// The sale did not come to rest in time.
     Unsettled = "unsettled";
 }

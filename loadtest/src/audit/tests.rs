@@ -179,8 +179,8 @@ fn break_it(code: Code, ledger: &mut Ledger, books: &mut Books) {
         Code::RepeatDiffers => ledger.visits[0].repeats[0].second.body = json!({"hold": "hold_2"}),
         Code::ServerError => ledger.visits[0].faults.push(fault(500)),
         Code::UnexpectedAnswer => ledger.visits[0].faults.push(fault(404)),
-        // Found by waiting, not by comparing; see `settle`.
-        Code::Unsettled => {}
+        // Found by waiting, and by asking several nodes.
+        Code::Unsettled | Code::NodesDiffer => {}
     }
 }
 
@@ -194,9 +194,30 @@ fn a_clean_history_has_no_contradiction_and_is_settled() {
 
 #[test]
 fn a_history_with_any_one_contradiction_is_caught_with_its_code() {
-    for code in Code::ALL.iter().copied().filter(|code| *code != Code::Unsettled) {
+    for code in Code::ALL.iter().copied().filter(|code| ![Code::Unsettled, Code::NodesDiffer].contains(code)) {
         let found = codes(|ledger, books| break_it(code, ledger, books));
         assert!(found.contains(&code), "{} was not found, but {found:?}", code.name());
+    }
+}
+
+#[test]
+fn nodes_that_say_the_same_agree_and_any_difference_is_found() {
+    let (_, books) = clean();
+    assert!(compare("a", &books, "b", &books).is_empty());
+    let changes: [fn(&mut Books); 6] = [
+        |books| books.seats[7] = SeatState::Held,
+        |books| books.areas[0].available_count -= 1,
+        |books| books.counts.held_count += 1,
+        |books| books.orders[0].state = OrderState::Confirmed,
+        |books| drop(books.orders.pop()),
+        |books| books.captured_minor += 1,
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut other = books.clone();
+        change(&mut other);
+        for found in [compare("a", &books, "b", &other), compare("b", &other, "a", &books)] {
+            assert!(found.iter().any(|found| found.code == Code::NodesDiffer), "change {number}: {found:?}");
+        }
     }
 }
 

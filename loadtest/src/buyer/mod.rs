@@ -92,7 +92,7 @@ pub async fn visit(world: &World, itinerary: Itinerary, scheduled: Instant) -> O
     Outcome { visit: buyer.visit, notes: buyer.notes, end }
 }
 
-impl Buyer<'_> {
+impl<'w> Buyer<'w> {
     /// Both sides are ends: the error is one before the itinerary's.
     async fn journey(&mut self) -> Result<End, End> {
         let persona = self.itinerary.persona;
@@ -144,7 +144,7 @@ impl Buyer<'_> {
                     persist(&world.api, self.base, &self.proof, request, world.patience, &mut second_chance),
                 );
                 self.note_repeat(what, first.answer.as_ref(), second.answer.as_ref(), false);
-                let succeeded = |tried: &Tried| tried.answer.as_ref().is_some_and(Answer::is_success);
+                let succeeded = |tried: &Tried<'_>| tried.answer.as_ref().is_some_and(Answer::is_success);
                 let (told, other) = if succeeded(&first) { (first, second) } else { (second, first) };
                 let maybe_done = other.maybe_done && other.answer.is_none();
                 self.judge(None, what, other);
@@ -183,8 +183,9 @@ impl Buyer<'_> {
     }
 
     /// Takes in what came of a request.
-    fn judge(&mut self, step: Option<Step>, what: &str, tried: Tried) -> Heard {
-        let Tried { answer, maybe_done, refusals, refusals_took, broken } = tried;
+    fn judge(&mut self, step: Option<Step>, what: &str, tried: Tried<'w>) -> Heard {
+        let Tried { base, answer, maybe_done, refusals, refusals_took, broken } = tried;
+        self.base = base;
         self.notes.refused(refusals, refusals_took);
         self.notes.broken(what, broken);
         let heard = match answer {

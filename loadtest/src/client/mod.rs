@@ -116,6 +116,19 @@ impl Api {
         &self.bases[usize::try_from(at).unwrap_or_default()]
     }
 
+    /// The server to try when that one does not answer.
+    #[must_use]
+    pub fn base_after(&self, base: &str) -> &str {
+        let at = self.bases.iter().position(|known| known == base).unwrap_or_default();
+        &self.bases[(at + 1) % self.bases.len()]
+    }
+
+    /// The same client, of that server alone.
+    #[must_use]
+    pub fn only(&self, base: &str) -> Self {
+        Self { http: self.http.clone(), bases: vec![base.to_owned()] }
+    }
+
     /// All servers.
     #[must_use]
     pub fn bases(&self) -> &[String] {

@@ -18,8 +18,10 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_millis(500);
 /// Between tries to reach a server that is gone.
 const RECONNECT_EVERY: Duration = Duration::from_millis(200);
+/// The code of a refusal by a server that is about to stop.
+const DRAINING: &str = "draining";
 /// Codes of refusals that promise that nothing was done.
-const NOTHING_DONE: [&str; 5] = ["busy", "draining", "not_applied", "rate_limited", "storage_full"];
+const NOTHING_DONE: [&str; 5] = ["busy", DRAINING, "not_applied", "rate_limited", "storage_full"];
 
 /// How much a client bears.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +32,9 @@ pub struct Patience {
 
 /// What came of a request.
 #[derive(Debug)]
-pub struct Tried {
+pub struct Tried<'a> {
+    /// The server that was asked last: who comes again asks it first.
+    pub base: &'a str,
     /// The last answer that was no refusal.
     pub answer: Option<Answer>,
     /// Without an answer: it may have been done all the same.
@@ -43,16 +47,18 @@ pub struct Tried {
     pub broken: Vec<String>,
 }
 
-/// Sends a request until it is answered, or patience is at its end.
-pub async fn persist(
-    api: &Api,
-    base: &str,
+/// Sends a request until it is answered, or patience is at its end. Where a server does not answer, or says that it is
+/// stopping, the next one is asked.
+pub async fn persist<'a>(
+    api: &'a Api,
+    base: &'a str,
     proof: &Proof,
     request: &Request,
     patience: Patience,
     chance: &mut StdRng,
-) -> Tried {
+) -> Tried<'a> {
     let mut tried = Tried {
+        base,
         answer: None,
         maybe_done: false,
         refusals: BTreeMap::new(),
@@ -63,16 +69,23 @@ pub async fn persist(
     let mut refused_count = 0;
     loop {
         let sent_at = Instant::now();
-        match api.send(base, proof, request).await {
+        match api.send(tried.base, proof, request).await {
             Ok(answer) if answer.is_refusal() => {
                 gone_since = None;
                 let code = answer.code().unwrap_or_else(|| answer.status.to_string());
+                let stopping = code == DRAINING;
                 tried.maybe_done |= !NOTHING_DONE.contains(&code.as_str());
                 *tried.refusals.entry(code).or_default() += 1;
                 tried.refusals_took.push(sent_at.elapsed());
                 refused_count += 1;
                 if refused_count > REFUSALS_MAX {
                     return tried;
+                }
+                if stopping {
+                    tried.base = api.base_after(tried.base);
+                    if api.bases().len() > 1 {
+                        continue;
+                    }
                 }
                 tokio::time::sleep(spread(answer.retry_after.unwrap_or(RETRY_AFTER_DEFAULT), chance)).await;
             }
@@ -87,7 +100,11 @@ pub async fn persist(
                 if tried.broken.len() as u64 > u64::from(BROKEN_MAX) && gone_for >= patience.gone_max {
                     return tried;
                 }
-                tokio::time::sleep(RECONNECT_EVERY).await;
+                tried.base = api.base_after(tried.base);
+                // Once round all of them, they are given a moment.
+                if tried.broken.len().is_multiple_of(api.bases().len()) {
+                    tokio::time::sleep(RECONNECT_EVERY).await;
+                }
             }
         }
     }

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod embedded;
+mod nodes;
 mod restart;
