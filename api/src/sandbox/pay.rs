@@ -9,6 +9,7 @@ use actix_web::web::{Data, Form, Path, Query};
 use askama::Template;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
+use usher_engine::orders::order_code;
 use usher_engine::payments::IntentStatus;
 
 use super::Sandbox;
@@ -64,6 +65,8 @@ enum Stage {
 struct PayPage<'a> {
     intent: &'a SandboxIntent,
     stage: Stage,
+    /// The order it pays, as people are told it.
+    order: Option<String>,
     amount: String,
     problem: Option<&'a str>,
     return_url: &'a str,
@@ -159,6 +162,7 @@ fn show(intent: &SandboxIntent, return_url: &str, pay_by: Option<String>) -> Res
     };
     let page = PayPage {
         stage,
+        order: intent.metadata.get("order").map(|order| order.parse().map_or_else(|_| order.clone(), order_code)),
         amount: price(intent),
         problem: intent.last_error.as_ref().map(|error| &*error.message),
         return_url,
