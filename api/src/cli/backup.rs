@@ -29,7 +29,8 @@ use crate::house::KEYSPACE_FILE;
 /// The sandbox's own memory; a house with a real provider has none.
 const SANDBOX: &str = "sandbox.db";
 /// What is copied file by file, in this order.
-const FOLDERS: [&str; 3] = ["tickets", "outbox", "keys"];
+const FOLDERS: [&str; 3] = ["tickets", "outbox", KEYS];
+const KEYS: &str = "keys";
 const MANIFEST: &str = "backup.json";
 const FORMAT: u32 = 1;
 /// Files under these names are being written.
@@ -55,6 +56,9 @@ struct Database {
 pub(super) fn backup(data: &Path, to: &Path) -> Outcome {
     let fault = |error: BackupError| vec![Fault { key: "backup".to_owned(), what: error.to_string() }];
     let check = take(data, to).map_err(fault)?;
+    if !to.join(KEYS).exists() {
+        say(&format!("There are no keys in {}: copy the folder that [keys] names, too.", data.join(KEYS).display()));
+    }
     Ok(report("backed up", to, &check))
 }
 
@@ -94,8 +98,11 @@ fn take(data: &Path, to: &Path) -> Result<JournalCheck, BackupError> {
     }
     if let Ok(keyspace) = fs::read_to_string(data.join(KEYSPACE_FILE)) {
         // Restored without its journal it would sell every seat again.
-        let what =
-            format!("its events are in the keyspace {}: back that up by the cluster's own means", keyspace.trim());
+        let what = format!(
+            "its events are in the keyspace {}: back that up by the cluster's own means (nodetool snapshot on every \
+             node), and copy the folder of keys",
+            keyspace.trim()
+        );
         return Err(BackupError::Refused(what));
     }
     let has_sandbox = data.join(SANDBOX).is_file();

@@ -79,6 +79,9 @@ enum Command {
     RebuildViews {
         #[command(flatten)]
         from: From,
+        /// No server uses the stores now; needed where they are in a cluster, which cannot tell.
+        #[arg(long)]
+        nobody_serves: bool,
     },
     /// Copy a data folder while it is in use.
     Backup {
@@ -144,7 +147,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Config { command: ConfigCommand::Check { from } } => config::check(&from),
         Command::Config { command: ConfigCommand::Print { from } } => config::print(&from),
         Command::CreateAccount { from, email, organizer, admin } => account::create(&from, email, organizer, admin),
-        Command::RebuildViews { from } => stores::rebuild_views(&from),
+        Command::RebuildViews { from, nobody_serves } => stores::rebuild_views(&from, nobody_serves),
         Command::Backup { data, to } => backup::backup(&data, &to),
         Command::Restore { from, data } => backup::restore(&from, &data),
         Command::VerifyTicket { code, keys, event } => ticket::verify(&code, &keys, event),

@@ -13,7 +13,7 @@ use usher_engine::clock::Clock;
 use super::{From, Outcome};
 use crate::app::create_app;
 use crate::config::{Fault, Layers, Settings};
-use crate::house::{House, check_folder};
+use crate::house::{House, check_folder, lock_folder};
 use crate::logs;
 use crate::state::AppState;
 
@@ -91,6 +91,10 @@ where
             Err(error) => (None, vec![cannot_listen(server.listen, &error)]),
         };
         let bound = http.as_ref().and_then(|http| http.addrs().first().copied()).unwrap_or(server.listen);
+        let (_folder, faults) = match lock_folder(&settings.stores) {
+            Ok(lock) => (lock, faults),
+            Err(fault) => (None, faults.into_iter().chain([fault]).collect()),
+        };
         let house = open(settings, bound, faults)?;
         let Some(http) = http else { return Ok(ExitCode::SUCCESS) };
         let state = house.state().clone();

@@ -8,7 +8,7 @@ use usher_engine::orders::{Projector, ProjectorParts};
 use usher_engine::store::StoreError;
 
 use super::{From, Outcome, say};
-use crate::config::Fault;
+use crate::config::{Fault, StoresSettings};
 use crate::house::Stores;
 
 pub(super) fn migrate(from: &From) -> Outcome {
@@ -20,8 +20,13 @@ pub(super) fn migrate(from: &From) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn rebuild_views(from: &From) -> Outcome {
+pub(super) fn rebuild_views(from: &From, nobody_serves: bool) -> Outcome {
     let settings = from.settings()?;
+    // A folder's lock says whether somebody serves from it; nothing says so of a cluster.
+    if matches!(settings.stores, StoresSettings::Cql { .. }) && !nobody_serves {
+        let what = "the stores are in a cluster: stop every server that uses it, and say so by --nobody-serves";
+        return Err(vec![Fault { key: "views".to_owned(), what: what.to_owned() }]);
+    }
     let threads = threads()?;
     let stores = Stores::open(&settings, threads.handle()).map_err(|fault| vec![fault])?;
     let projector = Projector::new(ProjectorParts {

@@ -139,7 +139,11 @@ impl Layers {
         }
         match Settings::deserialize(self.table) {
             Ok(settings) => {
-                self.faults.extend(settings.faults());
+                // What a wrong section says stands nowhere, so nothing can be held against what it ought to have said.
+                let is_told = |section: &str| self.faults.iter().any(|fault| fault.key.starts_with(section));
+                let blames_journal = is_told("journal.");
+                let more = settings.faults().into_iter();
+                self.faults.extend(more.filter(|fault| fault.key != "stores.kind" || !blames_journal));
                 if self.faults.is_empty() { Ok(settings) } else { Err(self.faults) }
             }
             Err(error) => {
@@ -226,7 +230,7 @@ pub(super) fn first_line(message: &str) -> &str {
 mod tests {
     use super::*;
     use crate::config::units::{Secret, Span};
-    use crate::config::{CopiesSettings, JournalSettings, MailSettings, PaymentsSettings, TicketStoreSettings};
+    use crate::config::{MailSettings, PaymentsSettings, TicketStoreSettings};
 
     fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -366,38 +370,6 @@ mod tests {
             "region",
         ];
         assert_eq!(keys, expected, "{faults:?}");
-    }
-
-    #[test]
-    fn a_cluster_is_named_by_the_environment_alone() {
-        let mut layers = Layers::default();
-        layers.environment(env(&[
-            ("USHER__JOURNAL__KIND", "cql"),
-            ("USHER__JOURNAL__CONTACT_POINTS", "[\"10.0.0.1:9042\", \"10.0.0.2:9042\"]"),
-            ("USHER__JOURNAL__REPLICATION", "{ dc1 = 3 }"),
-            ("USHER__JOURNAL__USERNAME", "usher"),
-            ("USHER__JOURNAL__PASSWORD", "hush"),
-        ]));
-        let settings = layers.settings().unwrap();
-        assert!(!toml::to_string(&settings).unwrap().contains("hush"));
-        let JournalSettings::Cql { contact_points, keyspace, replication, .. } = settings.journal else {
-            panic!("{:?}", settings.journal)
-        };
-        assert_eq!((contact_points.len(), keyspace.as_str()), (2, "usher"));
-        assert_eq!(replication, CopiesSettings::ByDatacenter([("dc1".to_owned(), 3)].into()));
-    }
-
-    #[test]
-    fn a_cluster_without_an_address_or_with_half_a_login_is_refused() {
-        for (text, key) in [
-            ("[journal]\nkind = 'cql'", "journal.contact_points"),
-            ("[journal]\nkind = 'cql'\ncontact_points = ['a:9042']\nusername = 'u'", "journal.username"),
-        ] {
-            let mut layers = Layers::default();
-            layers.file("f", text);
-            let faults = layers.settings().unwrap_err();
-            assert_eq!(faults.iter().map(|fault| fault.key.as_str()).collect::<Vec<_>>(), [key]);
-        }
     }
 
     #[test]

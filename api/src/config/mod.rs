@@ -4,6 +4,8 @@
 //! line with a restart between is the reason for this one.
 
 mod choice;
+#[cfg(test)]
+mod cluster_tests;
 mod layers;
 mod settings;
 mod ticket_store;
@@ -11,9 +13,9 @@ pub mod units;
 
 pub use layers::{ENV_PREFIX, Fault, Layers};
 pub use settings::{
-    AccountsSettings, CopiesSettings, EventsSettings, JobsSettings, JournalSettings, LiveSettings, LogFormat,
-    LogSettings, MailSettings, PaymentsSettings, Registration, ServerSettings, Settings, SmtpTls, StoresSettings,
-    TicketsSettings,
+    AccountsSettings, CopiesSettings, EventsSettings, JobsSettings, JournalSettings, KeysSettings, LiveSettings,
+    LogFormat, LogSettings, MailSettings, PaymentsSettings, Registration, ServerSettings, Settings, SmtpTls,
+    StoresSettings, TicketsSettings,
 };
 pub use ticket_store::{BucketAddressing, BucketDownloads, BucketSettings, TicketStoreSettings};
 
@@ -62,6 +64,10 @@ impl Settings {
         check(self.accounts.session >= Span::seconds(60), "accounts.session", "must be at least 1m");
         check(self.accounts.login_burst_max > 0, "accounts.login_burst_max", "must be at least 1");
         check(self.live.heartbeat >= Span::seconds(1), "live.heartbeat", "must be at least 1s");
+        let (stores_in_cluster, journal_in_cluster) =
+            (matches!(self.stores, StoresSettings::Cql { .. }), matches!(self.journal, JournalSettings::Cql { .. }));
+        let needs = "cql needs [journal] kind = \"cql\": its cluster keeps the stores too";
+        check(!stores_in_cluster || journal_in_cluster, "stores.kind", needs);
         if let JournalSettings::Cql { username, password, .. } = &self.journal {
             check(
                 username.is_some() == password.is_some(),

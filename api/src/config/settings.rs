@@ -22,6 +22,8 @@ pub struct Settings {
     pub stores: StoresSettings,
     /// Where decisions are.
     pub journal: JournalSettings,
+    /// What nodes must share to speak as one.
+    pub keys: KeysSettings,
     /// Running events.
     pub events: EventsSettings,
     /// Who takes the money.
@@ -121,11 +123,21 @@ pub enum StoresSettings {
         /// The folder; made when it is not there.
         folder: PathBuf,
     },
+    /// In the cluster that the journal is in.
+    Cql {
+        /// What is this node's own, and can be lost or is nobody else's: mails, tickets as files, the sandbox.
+        #[serde(default = "data_folder")]
+        folder: PathBuf,
+    },
+}
+
+fn data_folder() -> PathBuf {
+    PathBuf::from("./data")
 }
 
 impl Default for StoresSettings {
     fn default() -> Self {
-        Self::Sqlite { folder: PathBuf::from("./data") }
+        Self::Sqlite { folder: data_folder() }
     }
 }
 
@@ -160,6 +172,14 @@ pub enum JournalSettings {
 
 fn keyspace() -> String {
     "usher".to_owned()
+}
+
+/// Keys: who has them can sign tickets and act as any buyer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysSettings {
+    /// Their folder; empty for `keys` beside the stores.
+    pub folder: PathBuf,
 }
 
 /// Copies of each row in a cluster.

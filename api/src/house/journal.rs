@@ -1,12 +1,14 @@
-//! The journal that the settings name: the file beside the stores, or a cluster.
+//! The journal that the settings name: the file beside the stores, or a cluster, which may keep the stores too.
 //!
 //! A folder belongs to one journal for good. Stores beside another journal than the one their events were sold in would
 //! sell every seat again, so a change of the setting is refused: a folder with entries in its own journal takes no
-//! cluster, and one that was used with a cluster takes no other.
+//! cluster, and one that was used with a cluster takes no other. The same goes for stores: nothing moves accounts and
+//! events from a folder into a cluster or back, and a house that seems empty is worse than one that says why.
 
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use usher_engine::adapters::cql::journal::{CqlJournal, JournalTimes};
@@ -17,6 +19,14 @@ use crate::config::{CopiesSettings, Fault, JournalSettings};
 
 /// Names, in a folder, the keyspace that its events are sold in.
 pub(crate) const KEYSPACE_FILE: &str = "journal.keyspace";
+/// Is there when that keyspace has the stores, too.
+const STORES_FILE: &str = "stores.keyspace";
+/// Is there when the folder has stores of its own.
+const OWN_STORES_FILE: &str = "store.db";
+
+/// How long one statement may take: with the wait for a place, less than the two seconds after which a request is to be
+/// told that nothing answers.
+const REQUEST_MAX: Duration = Duration::from_millis(1_500);
 
 /// A journal, and the cluster it is in.
 pub(super) struct Opened {
@@ -31,34 +41,89 @@ pub(super) fn open(
     embedded: Arc<dyn Journal>,
     home: &Handle,
 ) -> Result<Opened, Fault> {
-    let used_with = std::fs::read_to_string(folder.join(KEYSPACE_FILE)).ok();
+    let used_with = used_with(folder);
     let Some(cluster) = cluster_settings(settings) else {
         return match used_with {
             None => Ok(Opened { journal: embedded, cluster: None }),
-            Some(keyspace) => Err(fault(format!("this folder's events are in the keyspace {}", keyspace.trim()))),
+            Some(keyspace) => Err(fault(format!("this folder's events are in the keyspace {keyspace}"))),
         };
     };
-    if let Some(keyspace) = used_with.as_deref().map(str::trim).filter(|keyspace| *keyspace != cluster.keyspace) {
-        return Err(fault(format!("this folder's events are in the keyspace {keyspace}")));
-    }
-    let keyspace_file = folder.join(KEYSPACE_FILE);
+    check_keyspace(used_with.as_deref(), &cluster.keyspace)?;
+    let folder = folder.to_owned();
     let at_home = home.clone();
     wait(home, async move {
         let mine = embedded.events(None, 1).await.map_err(|error| fault(error.to_string()))?;
         if !mine.is_empty() {
             return Err(fault("this folder's events are in its own journal".to_owned()));
         }
-        let opened = async {
-            let keyspace = cluster.keyspace.clone();
-            let cluster = Cluster::connect(&cluster, at_home).await?;
-            let journal = CqlJournal::open(Arc::clone(&cluster), JournalTimes::default()).await?;
-            Ok::<_, cql::CqlError>((keyspace, journal, cluster))
-        };
-        let (keyspace, journal, cluster) = opened.await.map_err(|error| fault(error.to_string()))?;
-        std::fs::write(&keyspace_file, keyspace)
-            .map_err(|error| fault(format!("{} cannot be written: {error}", keyspace_file.display())))?;
-        Ok(Opened { journal: Arc::new(journal), cluster: Some(cluster) })
+        let keyspace = cluster.keyspace.clone();
+        let (journal, cluster) = connect(&cluster, at_home).await.map_err(|error| fault(error.to_string()))?;
+        note(&folder, KEYSPACE_FILE, &keyspace)?;
+        Ok(Opened { journal, cluster: Some(cluster) })
     })
+}
+
+/// Opens both in the cluster, over one connection; the folder keeps what is this node's own. Blocks, as [`open`].
+pub(super) fn open_with_stores(
+    settings: &JournalSettings,
+    folder: &Path,
+    home: &Handle,
+) -> Result<(Opened, cql::Stores), Fault> {
+    let Some(settings) = cluster_settings(settings) else {
+        return Err(fault("stores in a cluster need the journal in it".to_owned()));
+    };
+    std::fs::create_dir_all(folder).map_err(|error| super::stores::fault(folder, &error.to_string()))?;
+    if folder.join(OWN_STORES_FILE).exists() {
+        let what = "has stores of its own, and nothing moves them into a cluster; name another folder";
+        return Err(super::stores::fault(folder, what));
+    }
+    check_keyspace(used_with(folder).as_deref(), &settings.keyspace)?;
+    let (folder, at_home) = (folder.to_owned(), home.clone());
+    wait(home, async move {
+        let opened = async {
+            let (journal, cluster) = connect(&settings, at_home).await?;
+            let stores = cql::Stores::open(&cluster).await?;
+            Ok::<_, cql::CqlError>((Opened { journal, cluster: Some(cluster) }, stores))
+        };
+        let opened = opened.await.map_err(|error| fault(error.to_string()))?;
+        note(&folder, KEYSPACE_FILE, &settings.keyspace)?;
+        note(&folder, STORES_FILE, &settings.keyspace)?;
+        Ok(opened)
+    })
+}
+
+/// Refuses stores of a folder's own where a cluster has them.
+pub(super) fn check_own_stores(folder: &Path) -> Result<(), Fault> {
+    match std::fs::read_to_string(folder.join(STORES_FILE)) {
+        Err(_) => Ok(()),
+        Ok(keyspace) => {
+            let what = format!("its accounts and events are in the keyspace {}; name another folder", keyspace.trim());
+            Err(super::stores::fault(folder, &what))
+        }
+    }
+}
+
+async fn connect(settings: &ClusterSettings, home: Handle) -> Result<(Arc<dyn Journal>, Arc<Cluster>), cql::CqlError> {
+    let cluster = Cluster::connect(settings, home).await?;
+    let journal = CqlJournal::open(Arc::clone(&cluster), JournalTimes::default()).await?;
+    Ok((Arc::new(journal), cluster))
+}
+
+fn used_with(folder: &Path) -> Option<String> {
+    let keyspace = std::fs::read_to_string(folder.join(KEYSPACE_FILE)).ok()?;
+    Some(keyspace.trim().to_owned())
+}
+
+fn check_keyspace(used_with: Option<&str>, keyspace: &str) -> Result<(), Fault> {
+    match used_with.filter(|used_with| *used_with != keyspace) {
+        Some(other) => Err(fault(format!("this folder's events are in the keyspace {other}"))),
+        None => Ok(()),
+    }
+}
+
+fn note(folder: &Path, name: &str, keyspace: &str) -> Result<(), Fault> {
+    let path = folder.join(name);
+    std::fs::write(&path, keyspace).map_err(|error| fault(format!("{} cannot be written: {error}", path.display())))
 }
 
 /// Brings the cluster, if there is one, to this program's schema; tells what was applied.
@@ -82,7 +147,7 @@ fn cluster_settings(settings: &JournalSettings) -> Option<ClusterSettings> {
     let login = username.as_ref().zip(password.as_ref());
     let login = login.map(|(user, password)| Login { user: user.clone(), password: password.reveal().to_owned() });
     let named = ClusterSettings::new(contact_points.clone(), keyspace);
-    Some(ClusterSettings { replication, datacenter: datacenter.clone(), login, ..named })
+    Some(ClusterSettings { replication, datacenter: datacenter.clone(), login, request_max: REQUEST_MAX, ..named })
 }
 
 /// Runs a future on the house's threads and waits for it.

@@ -27,7 +27,7 @@ use crate::state::AppState;
 
 pub(crate) use journal::KEYSPACE_FILE;
 pub(crate) use money::{key, open_sandbox};
-pub use stores::{Stores, check_folder, folder as data_folder};
+pub use stores::{Stores, check_folder, folder as data_folder, lock_folder};
 
 use parts::PayerLater;
 use schedule::Schedule;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use usher_engine::adapters::files::keys;
 use usher_engine::adapters::files::outbox::OutboxFolder;
 use usher_engine::adapters::smtp::{SmtpConfig, SmtpEncryption, SmtpMailer};
 use usher_engine::checkout::{Runner, RunnerParts};
@@ -15,12 +16,13 @@ use usher_engine::jobs::Workers;
 use usher_engine::mail::{Mailer, Sender};
 use usher_engine::orders::{Projector, ProjectorParts};
 use usher_engine::payments::{InboxParts, InboxProcessor, Intake, Reconciler, ReconcilerParts};
+use usher_engine::store::StoreError;
 use usher_engine::tickets::fonts::Fonts;
 use usher_engine::tickets::printer::{Printer, PrinterConfig};
 
 use super::money::Money;
 use super::schedule::Schedule;
-use super::stores::{Stores, folder};
+use super::stores::{Stores, folder, keys_folder};
 use crate::access::passwords::Passwords;
 use crate::access::rate::RateLimit;
 use crate::back_office::{BackOffice, BackOfficeParts};
@@ -77,7 +79,7 @@ pub(super) fn open(
     let data = folder(&settings.stores);
     let plans = PlanCache::new(Arc::clone(&stores.catalogue));
     let mut faults = Vec::new();
-    let cookie_key = gathered(super::money::key(&data.join("keys"), "cookie.key"), &mut faults);
+    let cookie_key = gathered(super::money::key(&keys_folder(&settings), "cookie.key"), &mut faults);
     let money = cookie_key
         .and_then(|key| gathered(Money::open(&settings.payments, &data, bound, &key, &clock, runtime), &mut faults));
     let ground = Ground { settings: &settings, data: &data, public_url: &public_url, stores, clock: &clock, runtime };
@@ -234,8 +236,7 @@ fn open_back_office(
         );
     });
     let files = gathered(super::ticket_store::open(&settings.ticket_store, data, runtime), faults);
-    let keys = usher_engine::adapters::files::keys::open_or_create(&data.join("keys"));
-    let keys = gathered(keys.map_err(|error| fault("keys", error.to_string())), faults);
+    let keys = gathered(keys::open_or_create(&keys_folder(settings)).map_err(|error| key_fault(&error)), faults);
     let mailer = gathered(open_mailer(&settings.mail, data), faults);
     let config = PrinterConfig { threads_count: settings.tickets.threads_count, ..PrinterConfig::default() };
     let fonts = Arc::new(fonts.ok()?);
@@ -258,6 +259,10 @@ fn open_back_office(
         clock: clock.clone(),
     });
     Some((office, files))
+}
+
+fn key_fault(error: &StoreError) -> Fault {
+    Fault { key: "keys.folder".to_owned(), what: error.to_string() }
 }
 
 fn open_mailer(settings: &MailSettings, data: &Path) -> Result<(Arc<dyn Mailer>, Sender), Fault> {

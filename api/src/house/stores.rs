@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use usher_engine::adapters::cql::Cluster;
+use usher_engine::adapters::files::lock::FolderLock;
 use usher_engine::adapters::sqlite;
 use usher_engine::journal::Journal;
 use usher_engine::{accounts, catalogue, jobs, orders, payments};
@@ -31,7 +32,7 @@ pub struct Stores {
     pub inbox: Arc<dyn payments::Inbox>,
     /// Work that follows.
     pub jobs: Arc<dyn jobs::Queue>,
-    /// The cluster that the journal is in, if it is in one.
+    /// The cluster that the journal, and perhaps everything else, is in.
     pub cluster: Option<Arc<Cluster>>,
 }
 
@@ -54,8 +55,23 @@ impl Stores {
     pub fn open(settings: &Settings, home: &Handle) -> Result<Self, Fault> {
         match &settings.stores {
             StoresSettings::Sqlite { folder } => {
+                journal::check_own_stores(folder)?;
                 let opened = sqlite::Stores::open(folder).map_err(|error| fault(folder, &error.to_string()))?;
                 let journal = journal::open(&settings.journal, folder, opened.journal, home)?;
+                Ok(Self {
+                    journal: journal.journal,
+                    cluster: journal.cluster,
+                    accounts: opened.accounts,
+                    catalogue: opened.catalogue,
+                    views: opened.views,
+                    contacts: opened.contacts,
+                    payments: opened.payments,
+                    inbox: opened.inbox,
+                    jobs: opened.jobs,
+                })
+            }
+            StoresSettings::Cql { folder } => {
+                let (journal, opened) = journal::open_with_stores(&settings.journal, folder, home)?;
                 Ok(Self {
                     journal: journal.journal,
                     cluster: journal.cluster,
@@ -76,7 +92,29 @@ impl Stores {
 #[must_use]
 pub fn folder(settings: &StoresSettings) -> PathBuf {
     match settings {
-        StoresSettings::Sqlite { folder } => folder.clone(),
+        StoresSettings::Sqlite { folder } | StoresSettings::Cql { folder } => folder.clone(),
+    }
+}
+
+/// The folder that keys are in.
+#[must_use]
+pub(super) fn keys_folder(settings: &Settings) -> PathBuf {
+    let named = &settings.keys.folder;
+    if named.as_os_str().is_empty() { folder(&settings.stores).join("keys") } else { named.clone() }
+}
+
+/// Takes the folder for a process that serves, where the stores in it do not do so themselves. Without it two could
+/// keep one sandbox.
+///
+/// # Errors
+/// Another process has it.
+pub fn lock_folder(settings: &StoresSettings) -> Result<Option<FolderLock>, Fault> {
+    match settings {
+        StoresSettings::Sqlite { .. } => Ok(None),
+        StoresSettings::Cql { folder } => {
+            let lock = FolderLock::take(folder).map_err(|error| fault(folder, &error.to_string()))?;
+            Ok(Some(lock))
+        }
     }
 }
 

@@ -8,13 +8,16 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Answer, ok};
+use crate::config::StoresSettings;
 use crate::middleware::gate::DRAINING_RETRY_MS;
 use crate::middleware::headers::CACHE_POLLED;
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 
-/// How long the journal's cluster may take to say that it is there.
-const PROBE_MAX: Duration = Duration::from_secs(2);
+/// How long the cluster may take to say that it is there.
+const PROBE_MAX: Duration = Duration::from_millis(1_500);
+/// When to look again for a cluster that did not answer.
+const CLUSTER_RETRY_MS: u64 = 1_000;
 
 /// The process answers.
 pub(crate) async fn healthz() -> Answer {
@@ -27,23 +30,27 @@ pub(crate) async fn readyz(state: Data<AppState>) -> Answer {
     if *state.draining.borrow() {
         return Err(Problem::of(&kinds::DRAINING).retry_after_ms(DRAINING_RETRY_MS));
     }
-    state.jobs.counts().await?;
-    state.accounts.session([0; 32], state.clock.now()).await?;
     // Without its journal an event takes no command; what was sold can still be looked at, which is not being ready.
+    // Asked first, so that a cluster that hangs is named within the time of one look.
+    let in_cluster = matches!(state.settings.stores, StoresSettings::Cql { .. });
     if let Some(cluster) = &state.cluster {
         let failure = match timeout(PROBE_MAX, cluster.probe()).await {
             Ok(answer) => answer.err().map(|error| error.to_string()),
             Err(elapsed) => Some(elapsed.to_string()),
         };
         if let Some(why) = failure {
-            tracing::warn!(why, "the journal's cluster does not answer");
-            return Err(Problem::new(&kinds::UNAVAILABLE, "The journal's cluster does not answer"));
+            tracing::warn!(why, "the cluster does not answer");
+            let what = format!("The cluster of the {} does not answer", if in_cluster { "stores" } else { "journal" });
+            return Err(Problem::new(&kinds::UNAVAILABLE, what).retry_after_ms(CLUSTER_RETRY_MS));
         }
     }
-    let journal = if state.cluster.is_some() { "cql" } else { "sqlite" };
+    state.jobs.counts().await?;
+    state.accounts.session([0; 32], state.clock.now()).await?;
+    let kind = |in_cluster| if in_cluster { "cql" } else { "sqlite" };
+    let (stores, journal) = (kind(in_cluster), kind(state.cluster.is_some()));
     let tickets = state.ticket_files.health();
     let degraded: Vec<&str> = tickets.is_down().then(|| tickets.backend()).into_iter().collect();
-    ok(&json!({"status": "ready", "journal": journal, "degraded": degraded}))
+    ok(&json!({"status": "ready", "stores": stores, "journal": journal, "degraded": degraded}))
 }
 
 /// Metrics in Prometheus' text format.

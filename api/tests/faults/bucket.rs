@@ -16,7 +16,7 @@ const PRICE_MINOR: u64 = 2_500;
 const PAGE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A server that keeps tickets in a bucket and tries again every second.
-async fn with_bucket(data: &std::path::Path, bucket: &BucketServer) -> ServerSpec {
+pub(crate) async fn with_bucket(data: &std::path::Path, bucket: &BucketServer) -> ServerSpec {
     let config = bucket.bucket().await;
     ServerSpec::new(data)
         .with("USHER__TICKET_STORE__KIND", "s3")
@@ -39,7 +39,7 @@ async fn metric(shop: &Shop, line: &str) -> Option<f64> {
     all.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok())
 }
 
-fn ticket_path(order: &Value, line: usize) -> String {
+pub(crate) fn ticket_path(order: &Value, line: usize) -> String {
     let (order, ticket) = (&order["order"], &order["lines"][line]["ticket"]);
     format!("/api/v1/orders/{}/tickets/{}", order.as_str().unwrap(), ticket.as_str().unwrap())
 }

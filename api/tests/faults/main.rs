@@ -7,7 +7,13 @@
 
 mod backup;
 mod bucket;
+#[path = "../../../engine/tests/cassandra/mod.rs"]
+mod cassandra;
 mod clock;
+mod cluster;
+#[path = "../../../engine/tests/cassandra/control.rs"]
+#[expect(dead_code, reason = "a node is paused here, and none is killed")]
+mod control;
 mod crash;
 mod disk;
 mod fail_points;

@@ -47,14 +47,20 @@ impl ServerSpec {
     /// Starts it without waiting for it. What it logs is added to its log.
     pub(crate) fn start(&self) -> Server {
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        Server { child: command.spawn().unwrap(), url: self.url(), started: Instant::now() }
+    }
+
+    /// Another command of the program with the same settings.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut words = self.wrapper.clone();
         words.push(env!("CARGO_BIN_EXE_usher").to_owned());
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
+        command.args(&words[1..]).args(arguments);
         command.env_clear().env("PATH", std::env::var("PATH").unwrap_or_default());
         command.env("USHER__STORES__FOLDER", &self.data).envs(self.env.iter().cloned());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        Server { child: command.spawn().unwrap(), url: self.url(), started: Instant::now() }
+        command
     }
 
     /// Starts it and waits until it is ready; tells how long that took.

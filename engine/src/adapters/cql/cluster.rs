@@ -16,6 +16,7 @@ use scylla::policies::timestamp_generator::MonotonicTimestampGenerator;
 use scylla::statement::prepared::PreparedStatement;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::metrics::UNANSWERED;
 use super::migrate::{self, LINE};
@@ -24,6 +25,9 @@ use super::{ClusterSettings, CqlError, SCHEMA};
 
 /// Calls under way at once; a caller beyond waits for a place.
 const CALLS_MAX: usize = 1_024;
+/// How long it waits before it is told so: all places stay taken only while the cluster hangs, and who waits for a
+/// place and then for an answer must be told within two seconds.
+const PLACE_WITHIN: Duration = Duration::from_millis(400);
 /// How long connecting to one node may take.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// How often a silent connection is asked for a sign of life, and how long that may take: a node that hangs is left
@@ -88,7 +92,7 @@ impl Cluster {
     /// by itself.
     ///
     /// # Errors
-    /// What `work` says, or that it ended in a panic.
+    /// What `work` says, that it ended in a panic, or [`CqlError::Crowded`] when it did not begin.
     pub async fn call<T, E, F, W>(self: &Arc<Self>, work: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -99,8 +103,9 @@ impl Cluster {
         let cluster = Arc::clone(self);
         let work = work(Arc::clone(self));
         carried_over(&self.home, async move {
-            // Never closed; if it were, going on without a place harms nobody.
-            let _place = cluster.calls.acquire().await;
+            let Ok(_place) = timeout(PLACE_WITHIN, cluster.calls.acquire()).await else {
+                return Err(CqlError::Crowded.into());
+            };
             work.await
         })
         .await

@@ -20,6 +20,9 @@ pub enum CqlError {
     /// It cannot be reached, or did not answer; whether a write happened is unknown.
     #[error("{0}")]
     Unavailable(String),
+    /// So many calls wait for it that this one was not begun; nothing was sent.
+    #[error("too many calls of the cluster are under way")]
+    Crowded,
     /// What it holds is not what this program put there.
     #[error("{0}")]
     Damaged(String),
@@ -56,6 +59,7 @@ impl From<CqlError> for StoreError {
     fn from(error: CqlError) -> Self {
         match error {
             CqlError::Damaged(what) => Self::Damaged(what),
+            CqlError::Crowded => Self::Unavailable(error.to_string()),
             CqlError::Unavailable(what) | CqlError::Settings(what) | CqlError::Schema(what) => Self::Unavailable(what),
         }
     }

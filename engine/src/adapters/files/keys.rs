@@ -1,6 +1,7 @@
-//! The ticket signing keys as files: `ticket-<key id>.key`, each the 32 secret bytes in base64 on one line.
+//! Keys as files: the ticket signing keys as `ticket-<key id>.key`, each the 32 secret bytes in base64 on one line, and
+//! others as plain bytes.
 //!
-//! The folder is made with its first key when there is none. A key is replaced by adding one with a higher id; an old
+//! Nodes may share the folder. It is made with its first key when there is none. A key is replaced by adding one with a higher id; an old
 //! one is kept for as long as its tickets are to be valid.
 
 use std::collections::BTreeMap;
@@ -109,6 +110,19 @@ mod tests {
         let keys = open_or_create(folder.path()).unwrap();
         assert_eq!(verify(&sign(&keys), keys.public()).unwrap().key_id, 2);
         assert_eq!(verify(&old, keys.public()).unwrap().key_id, 1);
+    }
+
+    #[test]
+    fn processes_that_start_at_once_share_one_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || secret_or_create(folder.path(), "cookie.key").unwrap();
+        let secrets: Vec<_> = std::thread::scope(|scope| {
+            let starting: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            starting.into_iter().map(|started| started.join().unwrap()).collect()
+        });
+        assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+        fs::write(folder.path().join("cookie.key"), "short").unwrap();
+        assert!(secret_or_create(folder.path(), "cookie.key").is_err());
     }
 
     #[test]

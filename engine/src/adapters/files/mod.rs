@@ -1,10 +1,11 @@
-//! Plain folders: tickets as PDF files, mails as `.eml` files, keys as key files.
+//! Plain folders: tickets as PDF files, mails as `.eml` files, keys as key files; the data folder itself.
 //!
 //! Each file appears whole or not at all, survives a power cut once written, and is never replaced: it is written under
 //! a temporary name, synced, linked to its own name (which fails when that is taken), and the folder is synced. A plain
 //! rename would silently replace what another writer put there first.
 
 pub mod keys;
+pub mod lock;
 pub mod outbox;
 pub mod tickets;
 

@@ -11,9 +11,9 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::Failure;
-use super::lock::FolderLock;
 use super::open::{FileSpec, open_reader, open_writer};
 use super::writer::{self, Call, Write};
+use crate::adapters::files::lock::FolderLock;
 use crate::store::StoreError;
 
 /// Writes that wait for the writer; a caller beyond waits for a place.

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::failure::Failure;
-use super::lock::FolderLock;
 use super::open::{Durability, FileSpec};
+use crate::adapters::files::lock::FolderLock;
 
 /// The deferred reference is checked at the commit: the one way to make a commit fail without breaking the disk.
 static SPEC: FileSpec = FileSpec {

@@ -17,7 +17,6 @@ mod failure;
 mod inbox;
 mod jobs;
 mod journal;
-mod lock;
 mod metrics;
 mod open;
 mod orders;

@@ -74,6 +74,6 @@ pub(super) fn hash_of(bytes: &[u8]) -> Result<EntryHash, CqlError> {
 pub(super) fn of_event(event: EventId, seq: u64) -> impl Fn(CqlError) -> JournalError {
     move |error| match error {
         CqlError::Damaged(what) => JournalError::Damaged { event, seq, what },
-        CqlError::Unavailable(_) | CqlError::Settings(_) | CqlError::Schema(_) => error.into(),
+        CqlError::Unavailable(_) | CqlError::Crowded | CqlError::Settings(_) | CqlError::Schema(_) => error.into(),
     }
 }

@@ -153,7 +153,13 @@ const fn outcome_name(outcome: &Result<(), AppendError>) -> &'static str {
 /// A call that ended in the middle may have written.
 impl From<CqlError> for AppendError {
     fn from(error: CqlError) -> Self {
-        Self::Unknown(error.to_string())
+        match error {
+            CqlError::Crowded => Self::NotWritten(error.to_string()),
+            CqlError::Unavailable(what)
+            | CqlError::Damaged(what)
+            | CqlError::Settings(what)
+            | CqlError::Schema(what) => Self::Unknown(what),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! One process per data folder: two writers of one journal in two processes would each believe their own memory.
+//! One process per data folder: two writers of one journal, or of one sandbox, in two processes would each believe their
+//! own memory.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
@@ -10,13 +11,16 @@ const LOCK_FILE: &str = "usher.lock";
 
 /// Holds the folder until it is dropped; the system drops it with the process, however that ends.
 #[derive(Debug)]
-pub(super) struct FolderLock {
+pub struct FolderLock {
     _file: File,
 }
 
 impl FolderLock {
     /// Creates the folder if need be and takes it.
-    pub(super) fn take(folder: &Path) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// It cannot be created or written to, or another process has it.
+    pub fn take(folder: &Path) -> Result<Self, StoreError> {
         let cannot = |what: &str, error: std::io::Error| {
             if error.kind() == std::io::ErrorKind::StorageFull {
                 return StoreError::Full;
