@@ -2,6 +2,7 @@
 pub mod cql;
 pub mod files;
 mod page;
+pub mod redis;
 pub mod s3;
 pub mod smtp;
 pub mod sqlite;

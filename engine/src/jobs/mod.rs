@@ -95,3 +95,16 @@ pub trait Queue: Send + Sync + 'static {
     /// How many there are.
     async fn counts(&self) -> Result<JobCounts, StoreError>;
 }
+
+/// A queue that keeps its jobs itself, and whose jobs can be taken by their ids: something faster than looking for what
+/// is due may then deal them out among nodes.
+#[async_trait]
+pub trait DurableQueue: Queue {
+    /// Takes those of the jobs that [`Queue::claim`] could take now, as it would; the others are left as they are.
+    async fn claim_these(
+        &self,
+        ids: &[String],
+        now: UnixMillis,
+        leased_until: UnixMillis,
+    ) -> Result<Vec<Job>, StoreError>;
+}

@@ -19,6 +19,19 @@ async fn stores(test: &str) -> Option<Stores> {
     Some(Stores::open(&shared_cluster(test).await?).await.unwrap())
 }
 
+/// Deletes all jobs.
+pub(crate) async fn empty_jobs(cluster: &Arc<Cluster>) {
+    for table in JOB_TABLES {
+        cluster
+            .call(async move |cluster: Arc<Cluster>| {
+                cluster.session().query_unpaged(format!("TRUNCATE {table}"), ()).await?;
+                Ok::<(), CqlError>(())
+            })
+            .await
+            .unwrap();
+    }
+}
+
 #[tokio::test]
 async fn cql_keeps_every_rule_of_accounts() {
     let Some(stores) = stores("cql_keeps_every_rule_of_accounts").await else { return };
@@ -35,16 +48,9 @@ async fn cql_keeps_every_rule_of_the_catalogue() {
 async fn cql_keeps_every_rule_of_jobs() {
     let Some(cluster) = shared_cluster("cql_keeps_every_rule_of_jobs").await else { return };
     every_queue(async || -> Arc<dyn Queue> {
-        for table in JOB_TABLES {
-            cluster
-                .call(async move |cluster: Arc<Cluster>| {
-                    cluster.session().query_unpaged(format!("TRUNCATE {table}"), ()).await?;
-                    Ok::<(), CqlError>(())
-                })
-                .await
-                .unwrap();
-        }
-        Stores::open(&cluster).await.unwrap().jobs
+        empty_jobs(&cluster).await;
+        let queue: Arc<dyn Queue> = Stores::open(&cluster).await.unwrap().jobs;
+        queue
     })
     .await;
 }

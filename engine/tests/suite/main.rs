@@ -22,6 +22,8 @@ mod orders_conformance;
 mod payment_process;
 mod payments_conformance;
 mod projector_doubt;
+mod redis_jobs;
+mod redis_shared;
 mod snapshot_samples;
 mod sqlite_journal;
 mod sqlite_stores;

@@ -97,7 +97,7 @@ async fn a_step_whose_answer_is_lost_is_neither_counted_twice_nor_kept_from_the_
     let projector = Projector::new(ProjectorParts {
         journal: Arc::clone(&stores.journal),
         views: Arc::clone(&views) as Arc<dyn Views>,
-        queue: Arc::clone(&stores.jobs),
+        queue: stores.jobs.clone(),
         on_orders: Arc::new(move |_, orders| hears.lock().unwrap().extend_from_slice(orders)),
     });
     let mut at = stores.journal.take_over(EVENT).await.unwrap();

@@ -38,7 +38,8 @@ async fn sqlite_keeps_every_rule_of_jobs() {
     every_queue(async || -> Arc<dyn Queue> {
         let (folder, stores) = opened();
         folders.lock().unwrap().push(folder);
-        stores.jobs
+        let queue: Arc<dyn Queue> = stores.jobs;
+        queue
     })
     .await;
 }

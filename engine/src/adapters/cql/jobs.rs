@@ -18,7 +18,7 @@ use super::rows::{Change, Outcome, Record, Rows, Stored};
 use super::values::Name;
 use super::{Cluster, CqlError};
 use crate::adapters::page::{self, after};
-use crate::jobs::{Job, JobCounts, JobState, LEASE_ENDED, Queue, Retry};
+use crate::jobs::{DurableQueue, Job, JobCounts, JobState, LEASE_ENDED, Queue, Retry};
 use crate::store::{Page, StoreError};
 
 /// Jobs that are written at once.
@@ -154,6 +154,31 @@ impl Queue for CqlJobs {
     }
 }
 
+#[async_trait]
+impl DurableQueue for CqlJobs {
+    async fn claim_these(
+        &self,
+        ids: &[String],
+        now: UnixMillis,
+        leased_until: UnixMillis,
+    ) -> Result<Vec<Job>, StoreError> {
+        let (jobs, ids) = (Arc::clone(&self.jobs), ids.to_vec());
+        let lease = Lease { now, leased_until };
+        self.cluster
+            .call(|cluster| async move {
+                let mut claimed = Vec::new();
+                for some in ids.chunks(TOGETHER_MAX) {
+                    let keys = some.iter().map(|id| Name::Text(id.clone())).collect::<Vec<_>>();
+                    let takings = keys.iter().map(|key| take(&jobs, cluster.session(), lease, key, None));
+                    keep_claimed(&mut claimed, join_all(takings).await);
+                }
+                sort(&mut claimed);
+                Ok(claimed)
+            })
+            .await
+    }
+}
+
 async fn enqueue(jobs: &Rows<JobRow>, driver: &Driver, job: &Job) -> Result<(), StoreError> {
     let row = JobRow { job: job.clone(), due_at: job.run_at };
     let first = |known: Option<&JobRow>| match known {
@@ -195,31 +220,43 @@ async fn claim(jobs: &Rows<JobRow>, driver: &Driver, lease: Lease, jobs_max: usi
     let mut span = Span { to: lease.now.0, ..Span::whole(None) };
     while claimed.len() < jobs_max {
         let looked = jobs.look(driver, DUE, span.clone(), jobs_max - claimed.len(), |_| true).await?;
-        let takings = looked.rows.into_iter().map(|(_, stored)| take(jobs, driver, lease, stored));
-        for outcome in join_all(takings).await {
-            match outcome {
-                Ok(Outcome { row: Some(row), is_changed: true }) => claimed.push(row.job),
-                Ok(Outcome { .. }) => {}
-                // What was claimed is given to the workers all the same; this one comes back when its lease ends.
-                Err(error) => tracing::warn!(%error, "a job could not be claimed"),
-            }
-        }
+        let found = looked.rows.into_iter().map(|(_, stored)| (stored.row.key(), stored)).collect::<Vec<_>>();
+        let takings = found.into_iter().map(async |(key, stored)| take(jobs, driver, lease, &key, Some(stored)).await);
+        keep_claimed(&mut claimed, join_all(takings).await);
         match looked.next {
             Some(next) => span.after = Some(next),
             None => break,
         }
     }
-    claimed.sort_by(|one, other| (one.run_at, &one.id).cmp(&(other.run_at, &other.id)));
+    sort(&mut claimed);
     Ok(claimed)
+}
+
+/// What was claimed is given to the workers, whatever became of the others; those come back when their lease ends.
+fn keep_claimed(claimed: &mut Vec<Job>, outcomes: Vec<Result<Outcome<JobRow>, StoreError>>) {
+    for outcome in outcomes {
+        match outcome {
+            Ok(Outcome { row: Some(row), is_changed: true }) => claimed.push(row.job),
+            Ok(Outcome { .. }) => {}
+            Err(error) => tracing::warn!(%error, "a job could not be claimed"),
+        }
+    }
+}
+
+fn sort(jobs: &mut [Job]) {
+    jobs.sort_by(|one, other| (one.run_at, &one.id).cmp(&(other.run_at, &other.id)));
 }
 
 async fn take(
     jobs: &Rows<JobRow>,
     driver: &Driver,
     lease: Lease,
-    stored: Stored<JobRow>,
+    key: &Name,
+    stored: Option<Stored<JobRow>>,
 ) -> Result<Outcome<JobRow>, StoreError> {
-    let key = stored.row.key();
     let decide = |known: Option<&JobRow>| Ok(known.and_then(|known| lease.of(known)).map_or(Change::Keep, Change::Put));
-    jobs.change_from(driver, &key, Some(stored), decide).await
+    match stored {
+        Some(stored) => jobs.change_from(driver, key, Some(stored), decide).await,
+        None => jobs.change(driver, key, decide).await,
+    }
 }

@@ -31,7 +31,7 @@ pub struct Stores {
     /// What the provider told us.
     pub inbox: Arc<dyn Inbox>,
     /// What is to be done.
-    pub jobs: Arc<dyn jobs::Queue>,
+    pub jobs: Arc<dyn jobs::DurableQueue>,
 }
 
 impl std::fmt::Debug for Stores {

@@ -9,7 +9,7 @@ use usher_core::UnixMillis;
 use super::columns::{time_of, word, word_of};
 use super::database::Database;
 use super::page::{Key, List, after, page, rows_asked, rows_count};
-use crate::jobs::{Job, JobCounts, JobState, LEASE_ENDED, Queue, Retry};
+use crate::jobs::{DurableQueue, Job, JobCounts, JobState, LEASE_ENDED, Queue, Retry};
 use crate::store::{Page, StoreError};
 
 /// [`Queue`] over SQLite.
@@ -26,6 +26,11 @@ const CLAIM: &str = "UPDATE jobs SET state = 'running', due_at = ?2,
     last_error = CASE state WHEN 'running' THEN ?4 ELSE last_error END WHERE job IN (
     SELECT job FROM jobs WHERE state IN ('ready', 'running') AND due_at <= ?1 ORDER BY due_at, job LIMIT ?3)
     RETURNING *";
+
+const CLAIM_ONE: &str = "UPDATE jobs SET state = 'running', due_at = ?2,
+    failures_count = failures_count + (state = 'running'),
+    last_error = CASE state WHEN 'running' THEN ?4 ELSE last_error END
+    WHERE job = ?3 AND state IN ('ready', 'running') AND due_at <= ?1 RETURNING *";
 
 const LIST: &str = "SELECT * FROM jobs WHERE state = ?1 AND (created_at, job) > (?2, ?3)
     ORDER BY created_at, job LIMIT ?4";
@@ -77,7 +82,7 @@ impl Queue for SqliteJobs {
                     claim.query_map(params![now.0, leased_until.0, rows_count(jobs_max), LEASE_ENDED], job_of)?;
                 let mut jobs = claimed.collect::<rusqlite::Result<Vec<Job>>>()?;
                 // RETURNING promises no order.
-                jobs.sort_by(|one, other| (one.run_at, &one.id).cmp(&(other.run_at, &other.id)));
+                sort(&mut jobs);
                 Ok(jobs)
             })
             .await
@@ -161,6 +166,34 @@ impl Queue for SqliteJobs {
             })
             .await
     }
+}
+
+#[async_trait]
+impl DurableQueue for SqliteJobs {
+    async fn claim_these(
+        &self,
+        ids: &[String],
+        now: UnixMillis,
+        leased_until: UnixMillis,
+    ) -> Result<Vec<Job>, StoreError> {
+        let ids = ids.to_vec();
+        self.database
+            .write(move |conn| {
+                let mut claim = conn.prepare_cached(CLAIM_ONE)?;
+                let mut jobs = Vec::new();
+                for id in ids {
+                    let arguments = params![now.0, leased_until.0, id, LEASE_ENDED];
+                    jobs.extend(claim.query_row(arguments, job_of).optional()?);
+                }
+                sort(&mut jobs);
+                Ok(jobs)
+            })
+            .await
+    }
+}
+
+fn sort(jobs: &mut [Job]) {
+    jobs.sort_by(|one, other| (one.run_at, &one.id).cmp(&(other.run_at, &other.id)));
 }
 
 fn job_of(row: &Row<'_>) -> rusqlite::Result<Job> {

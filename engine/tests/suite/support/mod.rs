@@ -6,5 +6,6 @@ pub(crate) mod cql;
 pub(crate) mod events;
 pub(crate) mod memory_journal;
 pub(crate) mod payment_world;
+pub(crate) mod redis_server;
 pub(crate) mod servers;
 pub(crate) mod tcp_proxy;

@@ -1,7 +1,7 @@
 //! Other people's servers as child processes: where their programs are, and what happens when they are not.
 //!
-//! `./test` builds the programs into `servers` beside `debug` and `release`, and sets `USHER_TEST_SERVERS=must`: a
-//! missing one fails there. Elsewhere it is said aloud and the test ends.
+//! `./test` builds the programs into `servers` beside `debug` and `release`, or installs them, and sets
+//! `USHER_TEST_SERVERS=must`: a missing one fails there. Elsewhere it is said aloud and the test ends.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -17,17 +17,27 @@ pub(crate) struct Server {
     child: Child,
 }
 
-/// The program, or `None` after saying so.
-#[expect(clippy::print_stdout, reason = "what is not tested must be seen")]
+/// The program that `./test` builds, or `None` after saying so.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let here = std::env::current_exe().unwrap();
     // …/debug/deps/suite-…: the folder beside `debug`.
-    let found = here.ancestors().skip(3).take(1).map(|target| target.join("servers").join(program));
-    let found = found.into_iter().find(|path| path.is_file());
+    let servers = here.ancestors().skip(3).take(1).map(|target| target.join("servers"));
+    find_in(servers, program)
+}
+
+/// The program that the system has, or `None` after saying so.
+pub(crate) fn find_installed(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    find_in(std::env::split_paths(&path), program)
+}
+
+#[expect(clippy::print_stdout, reason = "what is not tested must be seen")]
+fn find_in(mut folders: impl Iterator<Item = PathBuf>, program: &str) -> Option<PathBuf> {
+    let found = folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()));
     if found.is_none() {
         let must = std::env::var("USHER_TEST_SERVERS").is_ok_and(|value| value == "must");
         assert!(!must, "{program} is not there, and ./test needs it");
-        println!("SKIPPED: {program} is not there; ./test builds it");
+        println!("SKIPPED: {program} is not there; ./test sees to it");
     }
     found
 }
@@ -50,6 +60,12 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         }
         server
+    }
+
+    /// Sends it a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Kills it, whatever it is at.
