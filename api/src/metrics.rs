@@ -41,6 +41,7 @@ pub fn install() -> Option<PrometheusHandle> {
     describe_counter!(LOGINS, "Logins tried");
     usher_engine::adapters::cql::describe();
     usher_engine::adapters::sqlite::describe();
+    usher_engine::adapters::redis::describe();
     usher_engine::adapters::s3::describe();
     usher_engine::health::describe();
     usher_engine::jobs::describe();

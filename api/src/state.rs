@@ -1,21 +1,22 @@
 //! What every handler can reach: the open stores, the running events, and the gates. Made by the house, shared by all.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use usher_engine::adapters::cql::Cluster;
+use usher_engine::adapters::redis::Redis;
 use usher_engine::checkout::Runner;
 use usher_engine::clock::Clock;
 use usher_engine::event::Registry;
+use usher_engine::feed::Feed;
 use usher_engine::orders::Projector;
 use usher_engine::payments::Intake;
 use usher_engine::tickets::TicketFiles;
 use usher_engine::{accounts, catalogue, jobs, orders, payments};
 
+use crate::access::logins::Logins;
 use crate::access::passwords::Passwords;
-use crate::access::rate::RateLimit;
 use crate::back_office::BackOffice;
 use crate::config::Settings;
 use crate::cookies::Cookies;
@@ -68,6 +69,10 @@ pub struct Inner {
     pub jobs: Arc<dyn jobs::Queue>,
     /// The cluster that the journal is in, if it is in one.
     pub cluster: Option<Arc<Cluster>>,
+    /// What nodes share that can be lost, if there is one.
+    pub redis: Option<Redis>,
+    /// What other nodes committed.
+    pub feed: Arc<dyn Feed>,
     /// Running events.
     pub events: Registry,
     /// Keeps the views; tells how far they are.
@@ -91,7 +96,7 @@ pub struct Inner {
     /// The gate in front of argon2id.
     pub passwords: Passwords,
     /// Tries to log in, by address.
-    pub logins: RateLimit<IpAddr>,
+    pub logins: Logins,
     /// Where tasks that outlive a request run.
     pub runtime: tokio::runtime::Handle,
     /// Live streams.

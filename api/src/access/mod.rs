@@ -5,6 +5,7 @@
 //! once it is loaded. What is somebody else's is *not found*, so that ids tell nothing.
 
 pub mod csrf;
+pub mod logins;
 pub mod passwords;
 pub mod rate;
 pub mod subject;

@@ -32,7 +32,7 @@ pub(super) fn rebuild_views(from: &From, nobody_serves: bool) -> Outcome {
     let projector = Projector::new(ProjectorParts {
         journal: Arc::clone(&stores.journal),
         views: Arc::clone(&stores.views),
-        queue: Arc::clone(&stores.jobs),
+        queue: stores.jobs.clone(),
         // The payment process asks about what is unsettled when the server starts.
         on_orders: Arc::new(|_, _| {}),
     });

@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use super::Settings;
 use super::choice::{CHOICES, laid_over, resolved};
+use super::redis::RedisUrl;
 
 /// Environment variables that are settings begin so; `__` parts the levels.
 pub const ENV_PREFIX: &str = "USHER__";
@@ -69,6 +70,13 @@ impl Layers {
         };
         for key in SECRETS.iter().filter(|key| holds_literal(&table, key)) {
             self.fault(key, "a secret must not stand in the settings file; use the environment or { file = \"path\" }");
+        }
+        let redis = table.get("redis").and_then(|section| section.get("url")).and_then(Value::as_str);
+        if redis.is_some_and(|url| RedisUrl::new(url).holds_secret()) {
+            self.fault(
+                "redis.url",
+                "a password must not stand in the settings file; use the environment or { file = \"path\" }",
+            );
         }
         for (section, value) in table {
             self.section(&section, value);

@@ -7,11 +7,13 @@ mod choice;
 #[cfg(test)]
 mod cluster_tests;
 mod layers;
+mod redis;
 mod settings;
 mod ticket_store;
 pub mod units;
 
 pub use layers::{ENV_PREFIX, Fault, Layers};
+pub use redis::{RedisSettings, RedisUrl};
 pub use settings::{
     AccountsSettings, CopiesSettings, EventsSettings, JobsSettings, JournalSettings, KeysSettings, LiveSettings,
     LogFormat, LogSettings, MailSettings, PaymentsSettings, Registration, ServerSettings, Settings, SmtpTls,
@@ -85,6 +87,7 @@ impl Settings {
             check(publishable_key.starts_with("pk_"), "payments.publishable_key", "must begin with pk_");
             check(!webhook_secrets.is_empty(), "payments.webhook_secrets", "must name at least one");
         }
+        faults.extend(self.redis.faults());
         if let TicketStoreSettings::S3(bucket) = &self.ticket_store {
             faults.extend(bucket.faults(self.jobs.lease, self.server.public_url.starts_with("https://")));
         }

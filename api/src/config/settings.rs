@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::redis::RedisSettings;
 use super::ticket_store::TicketStoreSettings;
 use super::units::{Secret, Size, Span};
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// What nodes must share to speak as one.
     pub keys: KeysSettings,
+    /// What nodes share that can be lost.
+    pub redis: RedisSettings,
     /// Running events.
     pub events: EventsSettings,
     /// Who takes the money.

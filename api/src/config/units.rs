@@ -140,29 +140,37 @@ impl Serialize for Secret {
     }
 }
 
+/// Where a secret comes from.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum SecretSource {
+pub(super) enum SecretSource {
     Literal(String),
     InFile { file: std::path::PathBuf },
 }
 
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let source = SecretSource::deserialize(deserializer).map_err(|error| {
+impl SecretSource {
+    /// The secret itself; `expected` says what it is where it is something else.
+    pub(super) fn read<'de, D: Deserializer<'de>>(expected: &str, deserializer: D) -> Result<String, D::Error> {
+        let source = Self::deserialize(deserializer).map_err(|error| {
             // Serde asks a missing field for its own error.
             if error.to_string().starts_with("missing field") {
                 return error;
             }
-            de::Error::custom("expected a secret from the environment, or { file = \"path\" }")
+            de::Error::custom(format!("expected {expected}"))
         })?;
-        let secret = match source {
-            SecretSource::Literal(secret) => secret,
-            SecretSource::InFile { file } => std::fs::read_to_string(&file)
+        match source {
+            Self::Literal(secret) => Ok(secret),
+            Self::InFile { file } => Ok(std::fs::read_to_string(&file)
                 .map_err(|error| de::Error::custom(format!("the secret's file {} : {error}", file.display())))?
                 .trim_end()
-                .to_owned(),
-        };
+                .to_owned()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let secret = SecretSource::read("a secret from the environment, or { file = \"path\" }", deserializer)?;
         if secret.is_empty() { Err(de::Error::custom("the secret is empty")) } else { Ok(Self(secret)) }
     }
 }

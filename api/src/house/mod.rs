@@ -8,6 +8,7 @@ mod journal;
 mod money;
 mod parts;
 mod schedule;
+mod shared;
 mod stores;
 mod ticket_store;
 
@@ -22,6 +23,7 @@ use usher_engine::jobs::{Workers, WorkersConfig};
 use usher_engine::payments::{InboxProcessor, Reconciler};
 
 use crate::config::{Fault, Settings};
+use crate::metrics;
 use crate::sandbox;
 use crate::state::AppState;
 
@@ -29,8 +31,9 @@ pub(crate) use journal::KEYSPACE_FILE;
 pub(crate) use money::{key, open_sandbox};
 pub use stores::{Stores, check_folder, folder as data_folder, lock_folder};
 
-use parts::PayerLater;
+use parts::{Foundation, PayerLater};
 use schedule::Schedule;
+use shared::Shared;
 
 /// Threads of the house's own runtime: drivers and followers wait more than they work.
 const RUNTIME_THREADS: usize = 2;
@@ -41,6 +44,7 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 pub struct House {
     state: AppState,
     stores: Stores,
+    shared: Shared,
     workers: Workers,
     inbox: InboxProcessor,
     reconciler: Reconciler,
@@ -65,19 +69,29 @@ impl House {
             .map_err(|error| one("threads", error.to_string()))?;
         let handle = threads.handle().clone();
         let threads = OwnRuntime(Some(threads));
-        let stores = Stores::open(&settings, &handle).map_err(|fault| vec![fault])?;
+        // Before anything makes a series: one that is made without a recorder counts nothing for ever.
+        let prometheus = metrics::install();
+        let (stores, redis) = (Stores::open(&settings, &handle), shared::redis(&settings.redis, &handle));
+        let (stores, redis) = match (stores, redis) {
+            (Ok(stores), Ok(redis)) => (stores, redis),
+            (stores, redis) => return Err(stores.err().into_iter().chain(redis.err()).collect()),
+        };
+        let shared = Shared::open(redis, &stores.jobs, &settings);
         let jobs_config = WorkersConfig {
             jobs_at_once_max: settings.jobs.at_once_max,
             lease: settings.jobs.lease.0,
             back_off_max: settings.jobs.back_off_max.0,
             ..WorkersConfig::default()
         };
-        let workers = Workers::new(Arc::clone(&stores.jobs), clock.clone(), jobs_config);
+        let workers = Workers::new(Arc::clone(&shared.jobs), clock.clone(), jobs_config);
         let (draining, is_draining) = watch::channel(false);
-        let opened = parts::open(settings, bound, clock, &stores, &workers, &handle, is_draining)?;
+        let foundation =
+            Foundation { stores: &stores, shared: &shared, workers: &workers, runtime: &handle, prometheus };
+        let opened = parts::open(settings, bound, clock, foundation, is_draining)?;
         Ok(Self {
             state: opened.state,
             stores,
+            shared,
             workers,
             inbox: opened.inbox,
             reconciler: opened.reconciler,
@@ -109,6 +123,7 @@ impl House {
         let (inbox, reconciler) = (self.inbox.clone(), self.reconciler.clone());
         runtime.spawn(async move { inbox.run().await });
         runtime.spawn(async move { reconciler.run().await });
+        self.shared.start(&self.workers, runtime);
         runtime.spawn(ticket_store::watch(Arc::clone(&self.state.ticket_files)));
         let (workers, back_office) = (self.workers.clone(), self.state.back_office.clone());
         runtime.spawn(async move {

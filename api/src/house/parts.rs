@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use usher_engine::adapters::files::keys;
@@ -12,6 +13,7 @@ use usher_engine::adapters::smtp::{SmtpConfig, SmtpEncryption, SmtpMailer};
 use usher_engine::checkout::{Runner, RunnerParts};
 use usher_engine::clock::Clock;
 use usher_engine::event::{self, Registry};
+use usher_engine::feed::Feed;
 use usher_engine::jobs::Workers;
 use usher_engine::mail::{Mailer, Sender};
 use usher_engine::orders::{Projector, ProjectorParts};
@@ -22,14 +24,13 @@ use usher_engine::tickets::printer::{Printer, PrinterConfig};
 
 use super::money::Money;
 use super::schedule::Schedule;
+use super::shared::Shared;
 use super::stores::{Stores, folder, keys_folder};
 use crate::access::passwords::Passwords;
-use crate::access::rate::RateLimit;
 use crate::back_office::{BackOffice, BackOfficeParts};
 use crate::config::{Fault, MailSettings, Settings, SmtpTls};
 use crate::cookies::Cookies;
 use crate::live::Live;
-use crate::metrics;
 use crate::middleware::gate::InFlight;
 use crate::middleware::headers::Dress;
 use crate::plans::PlanCache;
@@ -62,18 +63,24 @@ impl PayerLater {
     }
 }
 
+/// What was opened before.
+pub(super) struct Foundation<'a> {
+    pub(super) stores: &'a Stores,
+    pub(super) shared: &'a Shared,
+    pub(super) workers: &'a Workers,
+    pub(super) runtime: &'a Handle,
+    pub(super) prometheus: Option<PrometheusHandle>,
+}
+
 /// Opens all parts; what can fail is tried first, all of it, so that all faults are told at once.
 pub(super) fn open(
     settings: Settings,
     bound: SocketAddr,
     clock: Clock,
-    stores: &Stores,
-    workers: &Workers,
-    runtime: &Handle,
+    foundation: Foundation<'_>,
     draining: watch::Receiver<bool>,
 ) -> Result<Opened, Vec<Fault>> {
-    // Before anything makes a series: one that is made without a recorder counts nothing for ever.
-    let prometheus = metrics::install();
+    let Foundation { stores, shared, workers, runtime, prometheus } = foundation;
     let public_url = settings.public_url(bound);
     let secure = public_url.starts_with("https://");
     let data = folder(&settings.stores);
@@ -87,7 +94,7 @@ pub(super) fn open(
     let projector_parts = |on_orders| ProjectorParts {
         journal: Arc::clone(&stores.journal),
         views: Arc::clone(&stores.views),
-        queue: Arc::clone(&stores.jobs),
+        queue: Arc::clone(&shared.jobs),
         on_orders,
     };
     // The projector tells the payment process, which asks events, which tell the projector: one of them comes later.
@@ -100,7 +107,8 @@ pub(super) fn open(
         }
     })));
     let schedule = Schedule::default();
-    let events = gathered(open_events(&settings, &clock, stores, &plans, &projector, &schedule), &mut faults);
+    let followers = (&projector, &schedule, &shared.feed);
+    let events = gathered(open_events(&settings, &clock, stores, &plans, followers), &mut faults);
     let (Some(cookie_key), Some(money), Some((back_office, ticket_files)), Some(events)) =
         (cookie_key, money, back_office, events)
     else {
@@ -116,7 +124,9 @@ pub(super) fn open(
         contacts: Arc::clone(&stores.contacts),
         payments: Arc::clone(&stores.payments),
         inbox: Arc::clone(&stores.inbox),
-        jobs: Arc::clone(&stores.jobs),
+        jobs: Arc::clone(&shared.jobs),
+        redis: shared.redis.clone(),
+        feed: Arc::clone(&shared.feed),
         cluster: stores.cluster.clone(),
         events,
         projector,
@@ -129,7 +139,7 @@ pub(super) fn open(
         cookie_key,
         cookies: Cookies::new(secure),
         passwords: Passwords::default(),
-        logins: RateLimit::new(settings.accounts.login_burst_max, settings.accounts.login_refill.ms()),
+        logins: shared.logins(&settings),
         runtime: runtime.clone(),
         live: Live::new(settings.live.streams_max),
         prometheus,
@@ -188,10 +198,9 @@ fn open_events(
     clock: &Clock,
     stores: &Stores,
     plans: &PlanCache,
-    projector: &Projector,
-    schedule: &Schedule,
+    followers: (&Projector, &Schedule, &Arc<dyn Feed>),
 ) -> Result<Registry, Fault> {
-    let (projector, schedule) = (projector.clone(), schedule.clone());
+    let (projector, schedule, feed) = (followers.0.clone(), followers.1.clone(), Arc::clone(followers.2));
     let parts = event::Parts {
         journal: Arc::clone(&stores.journal),
         plans: plans.for_events(),
@@ -200,6 +209,7 @@ fn open_events(
         on_committed: Arc::new(move |event, seq| {
             projector.committed(event, seq);
             schedule.touched(event);
+            feed.committed(event, seq);
         }),
         limits: event::Limits {
             gate_permits: settings.events.gate_permits_max,

@@ -31,7 +31,7 @@ pub struct Stores {
     /// Received webhooks.
     pub inbox: Arc<dyn payments::Inbox>,
     /// Work that follows.
-    pub jobs: Arc<dyn jobs::Queue>,
+    pub jobs: Arc<dyn jobs::DurableQueue>,
     /// The cluster that the journal, and perhaps everything else, is in.
     pub cluster: Option<Arc<Cluster>>,
 }

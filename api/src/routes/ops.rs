@@ -6,6 +6,8 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::json;
 use tokio::time::timeout;
+use usher_engine::adapters::redis::Redis;
+use usher_engine::health::Health;
 
 use super::{Answer, ok};
 use crate::config::StoresSettings;
@@ -48,8 +50,9 @@ pub(crate) async fn readyz(state: Data<AppState>) -> Answer {
     state.accounts.session([0; 32], state.clock.now()).await?;
     let kind = |in_cluster| if in_cluster { "cql" } else { "sqlite" };
     let (stores, journal) = (kind(in_cluster), kind(state.cluster.is_some()));
-    let tickets = state.ticket_files.health();
-    let degraded: Vec<&str> = tickets.is_down().then(|| tickets.backend()).into_iter().collect();
+    let healths = [Some(state.ticket_files.health()), state.redis.as_ref().map(Redis::health)];
+    let down = healths.into_iter().flatten().filter(|health| health.is_down());
+    let degraded: Vec<&str> = down.map(Health::backend).collect();
     ok(&json!({"status": "ready", "stores": stores, "journal": journal, "degraded": degraded}))
 }
 

@@ -20,6 +20,7 @@ mod fail_points;
 mod foreign_bugs;
 mod long_journal;
 mod overload;
+mod redis;
 mod rude;
 mod shared_sandbox;
 mod support;

@@ -20,6 +20,10 @@ mod page_forms;
 mod pages;
 mod printing;
 mod problems;
+mod redis;
+#[expect(dead_code, reason = "shared by three binaries, and none needs all of it")]
+#[path = "../../../engine/tests/suite/support/redis_server.rs"]
+mod redis_server;
 mod routes;
 mod sandbox_api;
 mod sandbox_gateway;

@@ -145,7 +145,7 @@ pub async fn register(state: &AppState, form: &RegisterForm, sender: IpAddr) -> 
         Registration::Closed => return Err(Problem::of(&kinds::REGISTRATION_CLOSED)),
     }
     let form = form.checked(state)?;
-    take_try(state, sender)?;
+    take_try(state, sender).await?;
     let account = create_account(state, form, Role::Organizer).await?;
     begin_session(state, &account).await
 }
@@ -180,7 +180,7 @@ async fn create_account(state: &AppState, form: RegisterForm, role: Role) -> Res
 /// # Errors
 /// Wrong, too many tries, or the store does not answer.
 pub async fn login(state: &AppState, form: &LoginForm, sender: IpAddr) -> Result<SessionSheet, Problem> {
-    take_try(state, sender)?;
+    take_try(state, sender).await?;
     let account = state.accounts.account_by_email(&form.email.trim().to_lowercase()).await?;
     let hash = account.as_ref().map(|account| account.password_hash.clone());
     let fits = form.password.len() <= passwords::PASSWORD_BYTES_MAX
@@ -193,8 +193,8 @@ pub async fn login(state: &AppState, form: &LoginForm, sender: IpAddr) -> Result
     begin_session(state, &account).await
 }
 
-fn take_try(state: &AppState, sender: IpAddr) -> Result<(), Problem> {
-    state.logins.take(&sender, state.clock.now()).map_err(|retry_after_ms| {
+async fn take_try(state: &AppState, sender: IpAddr) -> Result<(), Problem> {
+    state.logins.take(sender, state.clock.now()).await.map_err(|retry_after_ms| {
         metrics::counter!(names::LOGINS, "result" => "rate_limited").increment(1);
         Problem::of(&kinds::RATE_LIMITED).retry_after_ms(retry_after_ms)
     })

@@ -5,6 +5,9 @@
 pub(crate) mod bucket_server;
 pub(crate) mod crowd;
 pub(crate) mod raw;
+#[expect(dead_code, reason = "shared by three binaries, and none needs all of it")]
+#[path = "../../../../engine/tests/suite/support/redis_server.rs"]
+pub(crate) mod redis_server;
 pub(crate) mod refunds;
 pub(crate) mod server;
 #[path = "../../../../engine/tests/suite/support/servers.rs"]

@@ -23,10 +23,8 @@ impl RedisAddress {
         }
         let info =
             url.into_connection_info().map_err(|_| "must be redis://[user[:password]@]host[:port][/database]")?;
-        match info.addr() {
-            ConnectionAddr::Tcp(host, _) if !host.is_empty() => Ok(Self(info)),
-            _ => Err("must name a host"),
-        }
+        let names_host = matches!(info.addr(), ConnectionAddr::Tcp(host, _) if !host.is_empty());
+        if names_host { Ok(Self(info)) } else { Err("must name a host") }
     }
 }
 

@@ -30,13 +30,16 @@ impl No {
             Some("BUSYGROUP") => return Self::There,
             _ => {}
         }
-        let is_refusal = match error.kind() {
+        let is_refused_kind = matches!(
+            error.kind(),
             ErrorKind::AuthenticationFailed
-            | ErrorKind::InvalidClientConfig
-            | ErrorKind::Server(ServerErrorKind::NoPerm) => true,
-            // The database that was chosen is not there. Both have no kind of their own.
-            _ => matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) || error.to_string().contains("switch database"),
-        };
+                | ErrorKind::InvalidClientConfig
+                | ErrorKind::Server(ServerErrorKind::NoPerm)
+        );
+        // No login, and a database that is not there, have no kind of their own.
+        let is_refusal = is_refused_kind
+            || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+            || error.to_string().contains("switch database");
         if is_refusal { Self::Refused(error.to_string()) } else { Self::Failed(error.to_string()) }
     }
 
