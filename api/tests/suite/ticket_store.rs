@@ -96,7 +96,7 @@ async fn tickets_come_through_the_house_where_the_settings_say_so() {
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(answer.bytes().await.unwrap().starts_with(b"%PDF"));
     let (_, ready) = house.call(Method::GET, "/readyz", None, None).await;
-    assert_eq!(ready, json!({"status": "ready", "journal": "sqlite", "degraded": []}));
+    assert_eq!(ready, json!({"status": "ready", "journal": "sqlite", "stores": "sqlite", "degraded": []}));
     house.stop().await;
 }
 
