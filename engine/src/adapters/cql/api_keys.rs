@@ -15,6 +15,7 @@ use scylla::value::{CqlValue, Row};
 use usher_core::AccountId;
 use uuid::Uuid;
 
+use super::conditional::{Conditional, Seen, Try, carry_out};
 use super::values::{Columns, Value, bytes, id, text, time};
 use super::{Cluster, CqlError, How, is_applied};
 use crate::accounts::{API_KEYS_MAX, ApiKey};
@@ -43,6 +44,49 @@ pub(super) struct ApiKeys {
     put: PreparedStatement,
     remove: PreparedStatement,
     read: PreparedStatement,
+    request_max: Duration,
+}
+
+/// One change of an account's keys, with the revision that it raises.
+struct KeysWrite<'a> {
+    keys: &'a ApiKeys,
+    driver: &'a Driver,
+    account: AccountId,
+    statement: &'a PreparedStatement,
+    values: Vec<Value>,
+    revision: i64,
+    writer: Uuid,
+}
+
+impl Conditional for KeysWrite<'_> {
+    async fn send(&self, how: &Try) -> Result<bool, CqlError> {
+        let raise = vec![
+            Some(CqlValue::BigInt(self.revision)),
+            Some(CqlValue::Uuid(self.writer)),
+            id(self.account.0),
+            (self.revision > 1).then_some(CqlValue::BigInt(self.revision - 1)),
+        ];
+        let mut both = Batch::new(BatchType::Unlogged);
+        both.set_consistency(Consistency::Quorum);
+        both.set_serial_consistency(Some(SerialConsistency::Serial));
+        both.set_execution_profile_handle(self.keys.raise.get_execution_profile_handle().cloned());
+        both.set_load_balancing_policy(Some(Arc::clone(&how.route) as _));
+        both.set_request_timeout(Some(how.within));
+        both.append_statement(self.keys.raise.clone());
+        both.append_statement(self.statement.clone());
+        is_applied(self.driver.batch(&both, (raise, &self.values)).await?)
+    }
+
+    async fn look(&self) -> Result<Seen, CqlError> {
+        let now = self.keys.of_account(self.driver, self.account).await?;
+        let revision = now.revision.unwrap_or(0);
+        Ok(match now.writer {
+            Some(writer) if writer == self.writer => Seen::Mine,
+            Some(_) | None if revision == self.revision - 1 => Seen::Free,
+            Some(_) | None if revision == self.revision => Seen::Others,
+            Some(_) | None => Seen::Past,
+        })
+    }
 }
 
 /// The keys of an account.
@@ -62,6 +106,7 @@ impl ApiKeys {
             put: cluster.prepare(PUT, How::Write).await?,
             remove: cluster.prepare(REMOVE, How::Write).await?,
             read: cluster.prepare(READ, How::Read).await?,
+            request_max: cluster.request_max(),
         })
     }
 
@@ -128,29 +173,8 @@ impl ApiKeys {
             let known = self.of_account(driver, account).await?;
             let Some(values) = decide(&known)? else { return Ok(false) };
             let (revision, writer) = (known.revision.unwrap_or(0) + 1, Uuid::from_u128(ids::fresh()));
-            let raise = vec![
-                Some(CqlValue::BigInt(revision)),
-                Some(CqlValue::Uuid(writer)),
-                id(account.0),
-                known.revision.map(CqlValue::BigInt),
-            ];
-            let mut both = Batch::new(BatchType::Unlogged);
-            both.set_consistency(Consistency::Quorum);
-            both.set_serial_consistency(Some(SerialConsistency::Serial));
-            both.append_statement(self.raise.clone());
-            both.append_statement(statement.clone());
-            let is_done = match driver.batch(&both, (raise, values)).await.map_err(CqlError::from).and_then(is_applied)
-            {
-                Ok(is_applied) => is_applied,
-                Err(error) => {
-                    let now = self.of_account(driver, account).await?;
-                    if now.writer != Some(writer) && now.revision.unwrap_or(0) > revision {
-                        return Err(StoreError::Unavailable(format!("{error}; since then others changed the keys")));
-                    }
-                    now.writer == Some(writer)
-                }
-            };
-            if is_done {
+            let write = KeysWrite { keys: self, driver, account, statement, values, revision, writer };
+            if carry_out(&write, self.request_max).await? {
                 return Ok(true);
             }
             tokio::time::sleep(PAUSE * tried_count).await;

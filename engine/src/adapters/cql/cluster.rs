@@ -43,6 +43,7 @@ pub struct Cluster {
     profiles: Profiles,
     home: Handle,
     calls: Semaphore,
+    request_max: Duration,
     probe: PreparedStatement,
 }
 
@@ -69,7 +70,14 @@ impl Cluster {
             let latest = "SELECT version FROM schema_migrations WHERE line = ? ORDER BY version DESC LIMIT 1";
             let mut probe = session.prepare(latest).await?;
             How::ReadSerial.apply(&mut probe, &profiles);
-            Ok(Arc::new(Self { session, profiles, home: at_home, calls: Semaphore::new(CALLS_MAX), probe }))
+            Ok(Arc::new(Self {
+                session,
+                profiles,
+                home: at_home,
+                calls: Semaphore::new(CALLS_MAX),
+                request_max: settings.request_max,
+                probe,
+            }))
         })
         .await
     }
@@ -115,6 +123,12 @@ impl Cluster {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// How long a statement may take, and a conditional write with all its tries.
+    #[must_use]
+    pub(super) fn request_max(&self) -> Duration {
+        self.request_max
     }
 
     /// Whether a quorum of it answers, by a read that needs one.

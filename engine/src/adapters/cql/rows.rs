@@ -2,8 +2,8 @@
 //!
 //! Every write of such a table is conditional on the row's version, which it raises: of two that read the same, one
 //! wins and the other looks again. No plain write touches them, because the two kinds take their time from different
-//! clocks. A write whose answer is lost is looked for by a read at SERIAL, which also ends what was under way: the row
-//! names its last writer, so one's own is known. The lists follow in the order that [`super::lists`] needs: put the
+//! clocks. A write whose answer is lost is made certain by [`super::conditional`]: the row names its last writer, so one's
+//! own is known. The lists follow in the order that [`super::lists`] needs: put the
 //! new pointers, write the row, remove the old ones; a crash in between leaves pointers that readers pass over.
 
 use std::marker::PhantomData;
@@ -16,6 +16,7 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row};
 use uuid::Uuid;
 
+use super::conditional::{Conditional, Seen, Try, carry_out};
 use super::lists::{BucketIndex, Found, List, ListSpec, Pointer, Span};
 use super::values::{Columns, Name, Value};
 use super::{Cluster, CqlError, How, is_applied};
@@ -94,7 +95,51 @@ pub(super) struct Rows<T> {
     write: PreparedStatement,
     remove: PreparedStatement,
     lists: Vec<List>,
+    request_max: Duration,
     record: PhantomData<fn() -> T>,
+}
+
+/// One change of a row, by a writer that only this change has.
+struct RowWrite<'a, T> {
+    rows: &'a Rows<T>,
+    session: &'a Session,
+    key: &'a Name,
+    /// As it is to be; `None` when it is to be gone.
+    next: Option<&'a T>,
+    version: i64,
+    writer: Uuid,
+}
+
+impl<T: Record> Conditional for RowWrite<'_, T> {
+    async fn send(&self, how: &Try) -> Result<bool, CqlError> {
+        let expected = (self.version > 1).then_some(CqlValue::BigInt(self.version - 1));
+        let answer = match self.next {
+            Some(row) => {
+                let mut values = row.values()?;
+                values.extend([Some(CqlValue::BigInt(self.version)), Some(CqlValue::Uuid(self.writer))]);
+                values.extend([Some(self.key.value()), expected]);
+                self.session.execute_unpaged(&how.of(&self.rows.write), values).await?
+            }
+            None => {
+                let remove = how.of(&self.rows.remove);
+                self.session.execute_unpaged(&remove, (self.key.value(), expected)).await?
+            }
+        };
+        is_applied(answer)
+    }
+
+    async fn look(&self) -> Result<Seen, CqlError> {
+        let now = Rows::<T>::select(self.session, &self.rows.read_serial, self.key).await?;
+        let now_version = now.as_ref().map_or(0, |stored| stored.version);
+        Ok(match now {
+            // What is to be gone is, whoever removed it.
+            None if self.next.is_none() => Seen::Mine,
+            Some(stored) if stored.writer == self.writer => Seen::Mine,
+            Some(_) | None if now_version == self.version - 1 => Seen::Free,
+            Some(_) if now_version == self.version => Seen::Others,
+            Some(_) | None => Seen::Past,
+        })
+    }
 }
 
 impl<T: Record> Rows<T> {
@@ -115,6 +160,7 @@ impl<T: Record> Rows<T> {
             write: cluster.prepare(update, How::Conditional).await?,
             remove: cluster.prepare(delete, How::Conditional).await?,
             lists,
+            request_max: cluster.request_max(),
             record: PhantomData,
         })
     }
@@ -180,14 +226,8 @@ impl<T: Record> Rows<T> {
             let version = current.as_ref().map_or(0, |stored| stored.version) + 1;
             let added = new.iter().filter(|pointer| !old.contains(pointer));
             try_join_all(added.map(|pointer| self.put_pointer(session, pointer, version))).await?;
-            let is_written = match self.write(session, key, next.as_ref(), version, writer).await {
-                Ok(is_written) => is_written,
-                Err(error) => {
-                    tracing::warn!(%error, table = T::TABLE, "a write was not answered, looking for it");
-                    self.find_own(session, key, next.is_none(), version, writer, &error).await?
-                }
-            };
-            if is_written {
+            let write = RowWrite { rows: self, session, key, next: next.as_ref(), version, writer };
+            if carry_out(&write, self.request_max).await? {
                 let removed = old.iter().filter(|pointer| !new.contains(pointer));
                 self.remove_pointers(session, removed, version).await;
                 return Ok(Outcome { row: next, is_changed: true });
@@ -196,49 +236,6 @@ impl<T: Record> Rows<T> {
             current = Self::select(session, &self.read_serial, key).await?;
         }
         Err(StoreError::Unavailable(format!("a row of {} is changed by too many at once", T::TABLE)))
-    }
-
-    async fn write(
-        &self,
-        session: &Session,
-        key: &Name,
-        next: Option<&T>,
-        version: i64,
-        writer: Uuid,
-    ) -> Result<bool, CqlError> {
-        let expected = (version > 1).then_some(CqlValue::BigInt(version - 1));
-        let answer = match next {
-            Some(row) => {
-                let mut values = row.values()?;
-                values.extend([Some(CqlValue::BigInt(version)), Some(CqlValue::Uuid(writer))]);
-                values.extend([Some(key.value()), expected]);
-                session.execute_unpaged(&self.write, values).await?
-            }
-            None => session.execute_unpaged(&self.remove, (key.value(), expected)).await?,
-        };
-        is_applied(answer)
-    }
-
-    /// Whether a write without an answer happened.
-    async fn find_own(
-        &self,
-        session: &Session,
-        key: &Name,
-        is_removal: bool,
-        version: i64,
-        writer: Uuid,
-        error: &CqlError,
-    ) -> Result<bool, StoreError> {
-        let now = Self::select(session, &self.read_serial, key).await?;
-        let now_version = now.as_ref().map_or(0, |stored| stored.version);
-        let is_own = now.as_ref().map_or(is_removal, |stored| stored.writer == writer);
-        // Another's write at the same version, or none: ours did not happen, and after this read it cannot any more.
-        let is_lost = now_version == version || now_version == version - 1;
-        match (is_own, is_lost) {
-            (true, _) => Ok(true),
-            (false, true) => Ok(false),
-            (false, false) => Err(StoreError::Unavailable(format!("{error}; since then others changed the row"))),
-        }
     }
 
     async fn put_pointer(&self, session: &Session, pointer: &Pointer, version: i64) -> Result<(), CqlError> {

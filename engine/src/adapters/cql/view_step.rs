@@ -10,6 +10,7 @@
 //! clock's, and a view is overwritten to a value, never counted up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use scylla::client::session::Session as Driver;
@@ -18,6 +19,7 @@ use scylla::value::{CqlValue, Row};
 use usher_core::{EventId, HoldId};
 use uuid::Uuid;
 
+use super::conditional::{Conditional, Seen, Try, carry_out};
 use super::lists::{BucketIndex, DAY_MS, List, ListSpec, MINUTE_MS, Pointer};
 use super::values::{Columns, Name, Value, id, json, json_of, number, text};
 use super::{Cluster, CqlError, How, is_applied};
@@ -63,6 +65,7 @@ pub(super) struct Steps {
     put_order: PreparedStatement,
     put_ticket: PreparedStatement,
     put_sales: PreparedStatement,
+    request_max: Duration,
     pub(super) of_event: List,
     pub(super) of_buyer: List,
 }
@@ -72,6 +75,34 @@ pub(super) struct Steps {
 struct Checkpoint {
     seq: u64,
     step: Option<Uuid>,
+}
+
+/// The moment at which a step happens.
+struct CheckpointMove<'a> {
+    steps: &'a Steps,
+    driver: &'a Driver,
+    event: EventId,
+    base: u64,
+    seq: u64,
+    step: Uuid,
+}
+
+impl Conditional for CheckpointMove<'_> {
+    async fn send(&self, how: &Try) -> Result<bool, CqlError> {
+        let expected = (self.base > 0).then_some(signed(self.base)?);
+        let values = (signed(self.seq)?, self.step, self.event.0.to_be_bytes(), expected);
+        is_applied(self.driver.execute_unpaged(&how.of(&self.steps.move_checkpoint), values).await?)
+    }
+
+    async fn look(&self) -> Result<Seen, CqlError> {
+        let now = self.steps.checkpoint(self.driver, self.event).await?;
+        Ok(match now.step {
+            Some(step) if step == self.step => Seen::Mine,
+            Some(_) | None if now.seq == self.base => Seen::Free,
+            // Perhaps a later step follows this one: who asked looks at the views anew in either case.
+            Some(_) | None => Seen::Others,
+        })
+    }
 }
 
 impl Steps {
@@ -98,6 +129,7 @@ impl Steps {
                 "INSERT INTO view_tickets (ticket, buyer_order, line) VALUES (?, ?, ?) USING TIMESTAMP ?",
             )
             .await?,
+            request_max: cluster.request_max(),
             put_sales: write("INSERT INTO view_sales (event, record) VALUES (?, ?) USING TIMESTAMP ?").await?,
             of_event: List::prepare(cluster, &LIST_OF_EVENT, index).await?,
             of_buyer: List::prepare(cluster, &LIST_OF_BUYER, index).await?,
@@ -140,21 +172,8 @@ impl Steps {
             let values = (event.0.to_be_bytes(), signed(seq)?, step, piece, bytes.to_vec());
             driver.execute_unpaged(&self.put_piece, values).await.map_err(CqlError::from)?;
         }
-        let base = (base > 0).then_some(signed(base)?);
-        let values = (signed(seq)?, step, event.0.to_be_bytes(), base);
-        let moved = driver.execute_unpaged(&self.move_checkpoint, values).await.map_err(CqlError::from);
-        let is_moved = match moved.and_then(is_applied) {
-            Ok(is_applied) => is_applied,
-            Err(error) => {
-                // After this read it can no longer happen, if it has not.
-                let now = self.checkpoint(driver, event).await?;
-                if now.step != Some(step) && (now.seq > 0).then_some(signed(now.seq)?) == base {
-                    return Err(error.into());
-                }
-                now.step == Some(step)
-            }
-        };
-        if !is_moved {
+        let moves = CheckpointMove { steps: self, driver, event, base, seq, step };
+        if !carry_out(&moves, self.request_max).await? {
             return Err(StoreError::Conflict("another brought these views forward"));
         }
         Ok(self.finish(driver, event, seq, changes).await?)

@@ -10,9 +10,10 @@ use tokio::time::timeout;
 use usher_core::{EventId, UnixMillis};
 
 use super::head::{Head, hash_of};
-use super::routing::Elsewhere;
 use super::{CqlJournal, ENTRY_BYTES_MAX, bigint, key, segment_of};
+use crate::adapters::cql::conditional::Try;
 use crate::adapters::cql::metrics::{DOUBTS, REFUSALS};
+use crate::adapters::cql::routing::Elsewhere;
 use crate::adapters::cql::{CqlError, is_applied};
 use crate::journal::append_protocol::{Append, Found, Next, Sent};
 use crate::journal::{AppendError, SealedEntry};
@@ -152,9 +153,7 @@ impl CqlJournal {
         values: impl scylla::serialize::row::SerializeRow,
         route: &Arc<Elsewhere>,
     ) -> Result<bool, CqlError> {
-        let mut statement = statement.clone();
-        statement.set_load_balancing_policy(Some(Arc::clone(route) as _));
-        statement.set_request_timeout(Some(self.times.try_max));
+        let statement = Try { route: Arc::clone(route), within: self.times.try_max }.of(statement);
         is_applied(self.cluster.session().execute_unpaged(&statement, values).await?)
     }
 }

@@ -14,7 +14,6 @@ mod append;
 mod head;
 mod ownership;
 mod read;
-mod routing;
 mod snapshots;
 mod statements;
 
@@ -25,6 +24,7 @@ use async_trait::async_trait;
 use metrics::histogram;
 use usher_core::{EventId, UnixMillis};
 
+use super::conditional::pause;
 use super::metrics::APPEND_SECONDS;
 use super::{Cluster, CqlError};
 use crate::clock::Clock;
@@ -93,14 +93,9 @@ impl CqlJournal {
 
     /// Waits a little before asking again; longer each time, and never past the deadline.
     async fn pause(&self, doubts_count: u32, deadline: UnixMillis) {
-        let pause = PAUSE_MIN * 2u32.pow(doubts_count.min(PAUSE_DOUBLINGS_MAX));
-        tokio::time::sleep(pause.min(self.remaining(deadline))).await;
+        pause(doubts_count, self.remaining(deadline)).await;
     }
 }
-
-/// The pause after the first doubt, and how often it doubles.
-const PAUSE_MIN: Duration = Duration::from_millis(10);
-const PAUSE_DOUBLINGS_MAX: u32 = 4;
 
 #[async_trait]
 impl Journal for CqlJournal {

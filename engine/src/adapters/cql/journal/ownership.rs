@@ -9,9 +9,9 @@ use tokio::time::timeout;
 use usher_core::{EventId, UnixMillis};
 
 use super::head::{Head, of_event};
-use super::routing::Elsewhere;
 use super::{CqlJournal, SEGMENT_ENTRIES, bigint, damaged, key, segment_of};
 use crate::adapters::cql::CqlError;
+use crate::adapters::cql::routing::Elsewhere;
 use crate::journal::chain::Chain;
 use crate::journal::entry::FIRST_PREV_HASH;
 use crate::journal::{AppendError, EntryHash, JournalError, SealedEntry, Tenure};

@@ -13,9 +13,9 @@ use usher_core::EventId;
 use uuid::Uuid;
 
 use super::head::{hash_of, number};
-use super::routing::Elsewhere;
 use super::{CqlJournal, bigint, key};
 use crate::adapters::cql::CqlError;
+use crate::adapters::cql::routing::Elsewhere;
 use crate::ids;
 use crate::journal::{EntryHash, StoredSnapshot};
 

@@ -1,7 +1,7 @@
 //! Trying elsewhere: the second try of a conditional write goes to another node than the first.
 //!
 //! The driver picks among the replicas by chance, so it would send one try in three again to the node that hangs. A
-//! node is left out only while one append lasts: why a try failed is not known, and the next append starts anew.
+//! node is left out only while one write lasts: why a try failed is not known, and the next write starts anew.
 
 use std::sync::{Mutex, PoisonError};
 
