@@ -65,11 +65,13 @@ pub fn routes() -> Table {
     t.post(Organizer, "/api/v1/organizer/events/{event}/seats/unblock", sale::unblock);
     t.get(Organizer, "/api/v1/organizer/events/{event}/sales", sale::sales);
     t.get(Organizer, "/api/v1/organizer/events/{event}/live", sale::live_sales);
+    t.get(Organizer, "/api/v1/organizer/events/{event}/audit-log", sale::acts);
     t.get(Organizer, "/api/v1/organizer/events/{event}/orders", sale::orders);
     t.post(Organizer, "/api/v1/organizer/events/{event}/orders/{order}/refunds", sale::refund);
 
     t.get(Admin, "/api/v1/admin/jobs", admin::jobs);
     t.post(Admin, "/api/v1/admin/jobs/{job}/replay", admin::replay_job);
+    t.get(Admin, "/api/v1/admin/audit-log", admin::acts);
     t.get(Admin, "/api/v1/admin/webhooks", admin::webhooks);
     t.post(Admin, "/api/v1/admin/webhooks/{webhook}/replay", admin::replay_webhook);
 

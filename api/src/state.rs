@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use usher_engine::adapters::cql::Cluster;
 use usher_engine::adapters::redis::Redis;
+use usher_engine::audit_log::AuditLog;
 use usher_engine::checkout::Runner;
 use usher_engine::clock::Clock;
 use usher_engine::event::Registry;
@@ -67,6 +68,8 @@ pub struct Inner {
     pub inbox: Arc<dyn payments::Inbox>,
     /// Work that follows.
     pub jobs: Arc<dyn jobs::Queue>,
+    /// Who did what.
+    pub audit_log: Arc<dyn AuditLog>,
     /// The cluster that the journal is in, if it is in one.
     pub cluster: Option<Arc<Cluster>>,
     /// What nodes share that can be lost, if there is one.

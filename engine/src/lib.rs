@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod adapters;
+pub mod audit_log;
 pub mod catalogue;
 pub mod checkout;
 pub mod clock;

@@ -12,6 +12,7 @@ use usher_core::{AccountId, BuyerId, OrganizerId};
 use usher_engine::accounts::{Account, Role};
 
 use super::tokens::{self, API_KEY_PREFIX};
+use crate::middleware::RequestId;
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 
@@ -65,6 +66,8 @@ pub struct Subject {
     pub login: Option<Login>,
     /// Some proof came in a cookie, so another site's page could have sent it along.
     pub by_cookie: bool,
+    /// The request's id; none where no request is behind it.
+    pub request: Option<RequestId>,
 }
 
 impl Subject {

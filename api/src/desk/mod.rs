@@ -4,6 +4,7 @@
 //! typed sheet or a [`Problem`](crate::problem::Problem). Nothing here knows HTTP or HTML. Sheets serialize as the
 //! API shows them.
 
+pub mod audit;
 pub mod buyer;
 pub mod operator;
 pub mod organizer;

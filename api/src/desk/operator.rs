@@ -1,9 +1,11 @@
 //! What operators do: look at work and webhooks that failed, and try them again.
 
 use serde::{Deserialize, Serialize};
+use usher_engine::audit_log::Deed;
 use usher_engine::jobs::{Job, JobState};
 use usher_engine::payments::{WebhookRecord, WebhookState};
 
+use super::audit::{Intent, recorded};
 use super::{ListQuery, Listed};
 use crate::access::{Action, Object, Subject, authorize};
 use crate::problem::{Problem, kinds};
@@ -127,11 +129,14 @@ pub async fn jobs(state: &AppState, subject: &Subject, query: &JobsQuery) -> Res
 /// Not an admin; no dead job of that id; the store does not answer.
 pub async fn replay_job(state: &AppState, subject: &Subject, job: &str) -> Result<(), Problem> {
     authorize(subject, Action::Operate, Object::House)?;
-    if state.jobs.replay(job, state.clock.now()).await? {
-        Ok(())
-    } else {
-        Err(Problem::new(&kinds::NOT_FOUND, "There is no dead job of that id"))
-    }
+    recorded(state, subject, Intent::of_object(Deed::ReplayJob, job), async {
+        if state.jobs.replay(job, state.clock.now()).await? {
+            Ok(())
+        } else {
+            Err(Problem::new(&kinds::NOT_FOUND, "There is no dead job of that id"))
+        }
+    })
+    .await
 }
 
 /// Webhooks, latest first.
@@ -155,9 +160,12 @@ pub async fn webhooks(
 /// Not an admin; no webhook of that id; the store does not answer.
 pub async fn replay_webhook(state: &AppState, subject: &Subject, webhook: &str) -> Result<(), Problem> {
     authorize(subject, Action::Operate, Object::House)?;
-    if state.inbox.replay(webhook, state.clock.now()).await? {
-        Ok(())
-    } else {
-        Err(Problem::new(&kinds::NOT_FOUND, "There is no webhook of that id"))
-    }
+    recorded(state, subject, Intent::of_object(Deed::ReplayWebhook, webhook), async {
+        if state.inbox.replay(webhook, state.clock.now()).await? {
+            Ok(())
+        } else {
+            Err(Problem::new(&kinds::NOT_FOUND, "There is no webhook of that id"))
+        }
+    })
+    .await
 }

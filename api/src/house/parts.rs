@@ -127,6 +127,7 @@ pub(super) fn open(
         jobs: Arc::clone(&shared.jobs),
         redis: shared.redis.clone(),
         feed: Arc::clone(&shared.feed),
+        audit_log: Arc::clone(&stores.audit_log),
         cluster: stores.cluster.clone(),
         events,
         projector,

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use usher_engine::adapters::cql::Cluster;
 use usher_engine::adapters::files::lock::FolderLock;
 use usher_engine::adapters::sqlite;
+use usher_engine::audit_log::AuditLog;
 use usher_engine::journal::Journal;
 use usher_engine::{accounts, catalogue, jobs, orders, payments};
 
@@ -32,6 +33,8 @@ pub struct Stores {
     pub inbox: Arc<dyn payments::Inbox>,
     /// Work that follows.
     pub jobs: Arc<dyn jobs::DurableQueue>,
+    /// Who did what.
+    pub audit_log: Arc<dyn AuditLog>,
     /// The cluster that the journal, and perhaps everything else, is in.
     pub cluster: Option<Arc<Cluster>>,
 }
@@ -68,6 +71,7 @@ impl Stores {
                     payments: opened.payments,
                     inbox: opened.inbox,
                     jobs: opened.jobs,
+                    audit_log: opened.audit_log,
                 })
             }
             StoresSettings::Cql { folder } => {
@@ -82,6 +86,7 @@ impl Stores {
                     payments: opened.payments,
                     inbox: opened.inbox,
                     jobs: opened.jobs,
+                    audit_log: opened.audit_log,
                 })
             }
         }

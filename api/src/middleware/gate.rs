@@ -121,7 +121,7 @@ async fn pass(
     let bytes_max = limit.bytes_max(&state.settings.server);
     body::check_declared(request.headers(), bytes_max)?;
     let _place = if is_open { None } else { Some(state.in_flight.enter()?) };
-    let subject = match access {
+    let mut subject = match access {
         Access::Signed => Subject::default(),
         Access::Anyone | Access::Buyer | Access::Organizer | Access::Admin => {
             Subject::of_request(state, request.request()).await?
@@ -133,6 +133,7 @@ async fn pass(
     authorize_route(&subject, access)?;
     // Only of those who may: nobody else makes the server read.
     body::gather_undeclared(&mut request, bytes_max).await?;
+    subject.request = request.extensions().get::<RequestId>().cloned();
     request.extensions_mut().insert(subject);
     Ok(next.call(request).await?.map_into_boxed_body())
 }

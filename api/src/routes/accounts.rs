@@ -20,8 +20,13 @@ pub(crate) async fn register(state: Data<AppState>, from: ClientAddress, form: J
 /// Logs in: the answer sets the session's cookie.
 #[utoipa::path(post, path = "/api/v1/sessions", tag = "organizer", request_body = LoginForm,
     responses((status = 201, body = organizer::AccountSheet), (status = 401, body = crate::problem::ProblemDocument)))]
-pub(crate) async fn login(state: Data<AppState>, from: ClientAddress, form: Json<LoginForm>) -> Answer {
-    Ok(with_cookie(&state, &organizer::login(&state, &form, from.0).await?))
+pub(crate) async fn login(
+    state: Data<AppState>,
+    subject: Subject,
+    from: ClientAddress,
+    form: Json<LoginForm>,
+) -> Answer {
+    Ok(with_cookie(&state, &organizer::login(&state, &subject, &form, from.0).await?))
 }
 
 fn with_cookie(state: &AppState, session: &SessionSheet) -> HttpResponse {

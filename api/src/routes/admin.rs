@@ -5,6 +5,7 @@ use actix_web::web::{Data, Path, Query};
 use super::{Answer, done, ok};
 use crate::access::Subject;
 use crate::desk::Listed;
+use crate::desk::audit::{self, ActSheet, ActsQuery};
 use crate::desk::operator::{self, JobSheet, JobsQuery, WebhookSheet, WebhooksQuery};
 use crate::state::AppState;
 
@@ -21,6 +22,13 @@ pub(crate) async fn jobs(state: Data<AppState>, subject: Subject, query: Query<J
 pub(crate) async fn replay_job(state: Data<AppState>, subject: Subject, job: Path<String>) -> Answer {
     operator::replay_job(&state, &subject, &job).await?;
     done()
+}
+
+/// What organizers and operators did, latest first.
+#[utoipa::path(get, path = "/api/v1/admin/audit-log", tag = "admin", params(ActsQuery),
+    responses((status = 200, body = Listed<ActSheet>)))]
+pub(crate) async fn acts(state: Data<AppState>, subject: Subject, query: Query<ActsQuery>) -> Answer {
+    ok(&audit::acts(&state, &subject, &query).await?)
 }
 
 /// Received webhooks, latest first.

@@ -5,8 +5,9 @@ use usher_core::{EventId, OrderId};
 
 use super::{Answer, created, done, ok};
 use crate::access::Subject;
-use crate::desk::Listed;
+use crate::desk::audit::{self, ActSheet};
 use crate::desk::organizer::{self, OrdersQuery, OrganizerEventSheet, RefundForm, SeatsForm, Step};
+use crate::desk::{ListQuery, Listed};
 use crate::extract::{Json, Key};
 use crate::live;
 use crate::state::AppState;
@@ -76,6 +77,18 @@ pub(crate) async fn seats(state: Data<AppState>, subject: Subject, event: Path<E
     params(("event" = String, Path)), responses((status = 200, body = organizer::SalesSheet)))]
 pub(crate) async fn sales(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
     ok(&organizer::sales(&state, &subject, *event).await?)
+}
+
+/// What organizers and operators did to the event, latest first.
+#[utoipa::path(get, path = "/api/v1/organizer/events/{event}/audit-log", tag = "organizer",
+    params(("event" = String, Path), ListQuery), responses((status = 200, body = Listed<ActSheet>)))]
+pub(crate) async fn acts(
+    state: Data<AppState>,
+    subject: Subject,
+    event: Path<EventId>,
+    query: Query<ListQuery>,
+) -> Answer {
+    ok(&audit::acts_of_event(&state, &subject, *event, &query).await?)
 }
 
 /// Sales as they happen: server-sent events `sales`.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+mod audit_log;
 #[expect(dead_code, reason = "shared by three binaries, and none needs all of it")]
 #[path = "../../../engine/tests/suite/support/bucket_server.rs"]
 mod bucket_server;

@@ -101,6 +101,8 @@ id! {
     RefundId = "rfd_";
     /// The right of one holder to one place.
     TicketId = "tkt_";
+    /// Something an organizer or operator did.
+    ActId = "act_";
 }
 
 macro_rules! index {

@@ -19,8 +19,8 @@ pub mod plan;
 pub use command::{Ask, Command, PlaceHold, Priced, RefundLines};
 pub use fact::{CancelReason, Fact, HoldLine, Place};
 pub use id::{
-    AccountId, AreaIdx, BuyerId, EventId, HoldId, IdError, OrderId, OrganizerId, RefundId, RowIdx, SeatIdx, SectionIdx,
-    TicketId, TierIdx,
+    AccountId, ActId, AreaIdx, BuyerId, EventId, HoldId, IdError, OrderId, OrganizerId, RefundId, RowIdx, SeatIdx,
+    SectionIdx, TicketId, TierIdx,
 };
 pub use inventory::{Answer, Counts, HoldView, Inventory, OrderState, OrderView, Phase, SeatStatus};
 pub use limits::Limits;

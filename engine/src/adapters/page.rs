@@ -25,6 +25,8 @@ pub(super) enum List {
     OrdersOfBuyer = 4,
     Jobs = 5,
     Webhooks = 6,
+    Acts = 7,
+    ActsOfEvent = 8,
 }
 
 /// The key that a cursor holds; `None` at the beginning.

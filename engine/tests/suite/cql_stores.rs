@@ -6,6 +6,7 @@ use usher_engine::adapters::cql::{Cluster, CqlError, Stores};
 use usher_engine::jobs::Queue;
 
 use crate::accounts_conformance::every_account_store;
+use crate::audit_log_conformance::every_audit_log;
 use crate::catalogue_conformance::every_catalogue;
 use crate::jobs_conformance::every_queue;
 use crate::orders_conformance::{every_contact_store, every_views_store};
@@ -36,6 +37,12 @@ pub(crate) async fn empty_jobs(cluster: &Arc<Cluster>) {
 async fn cql_keeps_every_rule_of_accounts() {
     let Some(stores) = stores("cql_keeps_every_rule_of_accounts").await else { return };
     every_account_store(stores.accounts.as_ref()).await;
+}
+
+#[tokio::test]
+async fn cql_keeps_every_rule_of_the_audit_log() {
+    let Some(stores) = stores("cql_keeps_every_rule_of_the_audit_log").await else { return };
+    every_audit_log(stores.audit_log.as_ref()).await;
 }
 
 #[tokio::test]

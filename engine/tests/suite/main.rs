@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what failed by the line it failed on")]
 
 mod accounts_conformance;
+mod audit_log_conformance;
 #[path = "../cassandra/mod.rs"]
 mod cassandra;
 mod catalogue_conformance;

@@ -9,6 +9,7 @@ use usher_engine::adapters::sqlite::Stores;
 use usher_engine::jobs::{LEASE_ENDED, Queue, Task};
 
 use crate::accounts_conformance::every_account_store;
+use crate::audit_log_conformance::every_audit_log;
 use crate::catalogue_conformance::every_catalogue;
 use crate::jobs_conformance::every_queue;
 use crate::orders_conformance::{every_contact_store, every_views_store};
@@ -24,6 +25,12 @@ fn opened() -> (TempDir, Stores) {
 async fn sqlite_keeps_every_rule_of_accounts() {
     let (_folder, stores) = opened();
     every_account_store(stores.accounts.as_ref()).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_every_rule_of_the_audit_log() {
+    let (_folder, stores) = opened();
+    every_audit_log(stores.audit_log.as_ref()).await;
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use usher_core::{AccountId, OrganizerId};
 use usher_engine::accounts::{Account, ApiKey, Role, Session};
+use usher_engine::audit_log::Deed;
 use usher_engine::ids;
 
 use crate::access::{SecretToken, Subject, passwords, tokens};
 use crate::config::Registration;
+use crate::desk::audit::{Intent, record_log_in, recorded};
 use crate::desk::{check_email, on_conflict, printed};
 use crate::metrics as names;
 use crate::problem::{Problem, kinds};
@@ -179,16 +181,25 @@ async fn create_account(state: &AppState, form: RegisterForm, role: Role) -> Res
 ///
 /// # Errors
 /// Wrong, too many tries, or the store does not answer.
-pub async fn login(state: &AppState, form: &LoginForm, sender: IpAddr) -> Result<SessionSheet, Problem> {
+pub async fn login(
+    state: &AppState,
+    subject: &Subject,
+    form: &LoginForm,
+    sender: IpAddr,
+) -> Result<SessionSheet, Problem> {
     take_try(state, sender).await?;
     let account = state.accounts.account_by_email(&form.email.trim().to_lowercase()).await?;
+    let tried = account.as_ref().map(|account| account.id);
     let hash = account.as_ref().map(|account| account.password_hash.clone());
     let fits = form.password.len() <= passwords::PASSWORD_BYTES_MAX
         && state.passwords.verify(form.password.clone(), hash).await?;
     let Some(account) = account.filter(|_| fits) else {
         metrics::counter!(names::LOGINS, "result" => "failed").increment(1);
-        return Err(Problem::of(&kinds::LOGIN_FAILED));
+        let problem = Problem::of(&kinds::LOGIN_FAILED);
+        record_log_in(state, subject, tried, Some(&problem)).await?;
+        return Err(problem);
     };
+    record_log_in(state, subject, tried, None).await?;
     metrics::counter!(names::LOGINS, "result" => "ok").increment(1);
     begin_session(state, &account).await
 }
@@ -249,10 +260,13 @@ pub async fn create_api_key(state: &AppState, subject: &Subject, form: &ApiKeyFo
         name: name.to_owned(),
         created_at: state.clock.now(),
     };
-    match state.accounts.create_api_key(key.clone()).await {
-        Ok(()) => Ok(NewApiKeySheet { sheet: key.into(), secret: secret.0 }),
-        Err(error) => Err(on_conflict(error, &kinds::API_KEYS_MAX)),
-    }
+    recorded(state, subject, Intent::of_object(Deed::CreateApiKey, &key.id), async {
+        match state.accounts.create_api_key(key.clone()).await {
+            Ok(()) => Ok(NewApiKeySheet { sheet: key.clone().into(), secret: secret.0.clone() }),
+            Err(error) => Err(on_conflict(error, &kinds::API_KEYS_MAX)),
+        }
+    })
+    .await
 }
 
 /// Revokes a key of the account.
@@ -261,5 +275,12 @@ pub async fn create_api_key(state: &AppState, subject: &Subject, form: &ApiKeyFo
 /// Not logged in, not found; the store does not answer.
 pub async fn revoke_api_key(state: &AppState, subject: &Subject, key: &str) -> Result<(), Problem> {
     let login = subject.login()?;
-    if state.accounts.revoke_api_key(login.account, key).await? { Ok(()) } else { Err(Problem::of(&kinds::NOT_FOUND)) }
+    recorded(state, subject, Intent::of_object(Deed::RevokeApiKey, key), async {
+        if state.accounts.revoke_api_key(login.account, key).await? {
+            Ok(())
+        } else {
+            Err(Problem::of(&kinds::NOT_FOUND))
+        }
+    })
+    .await
 }

@@ -3,11 +3,13 @@
 use serde::Serialize;
 use usher_core::plan::Layout;
 use usher_core::{Command, EventId, Limits, OrganizerId, Priced, TierIdx, UnixMillis};
+use usher_engine::audit_log::Deed;
 use usher_engine::catalogue::{EventRecord, EventState, TierPrice};
 use usher_engine::ids;
 
 use super::event_forms::{EventForm, EventPatch, PriceForm, check, tier_prices};
 use crate::access::{Action, Subject};
+use crate::desk::audit::{Intent, recorded};
 use crate::desk::buyer::EventSheet;
 use crate::desk::{ListQuery, Listed, ask, load, on_conflict};
 use crate::problem::{Problem, kinds};
@@ -224,12 +226,18 @@ pub async fn set_prices(
 ) -> Result<OrganizerEventSheet, Problem> {
     let mut record = load(state, subject, Action::Organize, event).await?;
     expect_revision(&record, revision)?;
-    let revision = record.revision;
-    let map = state.plans.of(&record).await?;
+    let intent = Intent::of_event(Deed::ChangePrices, event);
+    Box::pin(recorded(state, subject, intent, change_prices(state, &mut record, prices))).await?;
+    OrganizerEventSheet::of(state, &record).await
+}
+
+async fn change_prices(state: &AppState, record: &mut EventRecord, prices: &[PriceForm]) -> Result<(), Problem> {
+    let (event, revision) = (record.id, record.revision);
+    let map = state.plans.of(record).await?;
     let priced = priced(&map.layout, &tier_prices(prices))?;
     if record.state == EventState::Draft {
         record.prices = tier_prices(prices);
-        check(state, &record)?;
+        check(state, record)?;
     } else {
         ask(state, event, Command::ChangePrices { prices: priced }).await?;
         for price in tier_prices(prices) {
@@ -239,8 +247,7 @@ pub async fn set_prices(
     }
     record.revision += 1;
     record.updated_at = state.clock.now();
-    replace(state, revision, record.clone()).await?;
-    OrganizerEventSheet::of(state, &record).await
+    replace(state, revision, record.clone()).await
 }
 
 /// Prices by position in the plan; all tiers that are not in it are told at once.

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use usher_core::{Answer, Command, EventId, OrderId, OrderState, RefundId, RefundLines};
+use usher_engine::audit_log::Deed;
 use usher_engine::ids;
 use usher_engine::orders::{Contact, OrderRecord};
 
 use crate::access::{Action, Subject};
+use crate::desk::audit::{Intent, recorded};
 use crate::desk::buyer::{OrderSheet, RefundSheet};
 use crate::desk::{CAUGHT_UP_WAIT, IdempotencyKey, ListQuery, Listed, ask, load, wrong_answer};
 use crate::problem::Problem;
@@ -75,6 +77,17 @@ pub async fn refund(
     form: &RefundForm,
 ) -> Result<RefundSheet, Problem> {
     load(state, subject, Action::Organize, event).await?;
+    let intent = Intent { deed: Deed::Refund, event: Some(event), object: Some(order.to_string()) };
+    Box::pin(recorded(state, subject, intent, begin_refund(state, event, order, key, form))).await
+}
+
+async fn begin_refund(
+    state: &AppState,
+    event: EventId,
+    order: OrderId,
+    key: &IdempotencyKey,
+    form: &RefundForm,
+) -> Result<RefundSheet, Problem> {
     let lines = form.lines.clone().map_or(RefundLines::All, RefundLines::Lines);
     let refund = RefundId(ids::derived("refund", &[&order.0.to_be_bytes(), key.as_bytes()]));
     // Before the event says yes: if the process ends between the two, the reconciler finds the payment.

@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 use usher_core::plan::Layout;
 use usher_core::{Command, Counts, Currency, EventId, Phase, SeatIdx, SeatStatus};
+use usher_engine::audit_log::Deed;
 use usher_engine::catalogue::{EventRecord, EventState};
 use usher_engine::orders::SalesFigures;
 
 use super::OrganizerEventSheet;
 use super::events::priced;
 use crate::access::{Action, Subject};
+use crate::desk::audit::{Intent, recorded};
 use crate::desk::{ask, load, printed};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
@@ -29,6 +31,19 @@ pub enum Step {
     Close,
     /// Call the event off; paid orders are refunded.
     Cancel,
+}
+
+impl Step {
+    const fn deed(self) -> Deed {
+        match self {
+            Self::Publish => Deed::Publish,
+            Self::Open => Deed::Open,
+            Self::Pause => Deed::Pause,
+            Self::Resume => Deed::Resume,
+            Self::Close => Deed::Close,
+            Self::Cancel => Deed::Cancel,
+        }
+    }
 }
 
 /// Seats by index.
@@ -92,8 +107,16 @@ pub async fn step(
     step: Step,
 ) -> Result<OrganizerEventSheet, Problem> {
     let record = load(state, subject, Action::Organize, event).await?;
+    let intent = Intent::of_event(step.deed(), event);
+    Box::pin(recorded(state, subject, intent, take(state, &record, step))).await?;
+    let record = load(state, subject, Action::Organize, event).await?;
+    OrganizerEventSheet::of(state, &record).await
+}
+
+async fn take(state: &AppState, record: &EventRecord, step: Step) -> Result<(), Problem> {
+    let event = record.id;
     let command = match step {
-        Step::Publish => publication(state, &record).await?,
+        Step::Publish => publication(state, record).await?,
         Step::Open => Command::Open,
         Step::Pause => Command::Pause,
         Step::Resume => Command::Resume,
@@ -107,8 +130,7 @@ pub async fn step(
     if step == Step::Cancel {
         state.payer.call_off(event).await?;
     }
-    let record = load(state, subject, Action::Organize, event).await?;
-    OrganizerEventSheet::of(state, &record).await
+    Ok(())
 }
 
 async fn publication(state: &AppState, record: &EventRecord) -> Result<Command, Problem> {
@@ -178,7 +200,9 @@ pub fn state_of(phase: Phase, counts: Counts) -> EventState {
 /// Not logged in, not found, what the rules refuse; the event does not answer.
 pub async fn block_seats(state: &AppState, subject: &Subject, event: EventId, form: &SeatsForm) -> Result<(), Problem> {
     load(state, subject, Action::Organize, event).await?;
-    ask(state, event, Command::BlockSeats { seats: form.seats() }).await.map(drop)
+    let intent = Intent::of_event(Deed::BlockSeats, event);
+    let asked = async { ask(state, event, Command::BlockSeats { seats: form.seats() }).await.map(drop) };
+    Box::pin(recorded(state, subject, intent, asked)).await
 }
 
 /// Puts blocked seats back.
@@ -192,7 +216,9 @@ pub async fn unblock_seats(
     form: &SeatsForm,
 ) -> Result<(), Problem> {
     load(state, subject, Action::Organize, event).await?;
-    ask(state, event, Command::UnblockSeats { seats: form.seats() }).await.map(drop)
+    let intent = Intent::of_event(Deed::UnblockSeats, event);
+    let asked = async { ask(state, event, Command::UnblockSeats { seats: form.seats() }).await.map(drop) };
+    Box::pin(recorded(state, subject, intent, asked)).await
 }
 
 impl SeatsForm {

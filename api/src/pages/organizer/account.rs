@@ -57,11 +57,12 @@ pub(super) async fn register_page(state: Data<AppState>) -> Answer {
 }
 
 /// Logs in.
-pub(super) async fn login(state: Data<AppState>, from: ClientAddress, body: Bytes) -> Answer {
+pub(super) async fn login(state: Data<AppState>, subject: Subject, from: ClientAddress, body: Bytes) -> Answer {
     let form = Form::read(&body)?;
     let login = LoginForm { email: form.text("email").to_owned(), password: form.text("password").to_owned() };
     let next = next_page(form.text("next")).to_owned();
-    entered(&state, organizer::login(&state, &login, from.0).await, form, LoginPage::empty(&state, false, &next))
+    let outcome = organizer::login(&state, &subject, &login, from.0).await;
+    entered(&state, outcome, form, LoginPage::empty(&state, false, &next))
 }
 
 /// Makes an account and logs it in.

@@ -52,6 +52,7 @@ pub const SCHEMA: &[Migration] = &[
     Migration { name: "0004_orders", cql: include_str!("../../../../schema/cql/0004_orders.cql") },
     Migration { name: "0005_payments", cql: include_str!("../../../../schema/cql/0005_payments.cql") },
     Migration { name: "0006_jobs", cql: include_str!("../../../../schema/cql/0006_jobs.cql") },
+    Migration { name: "0007_audit_log", cql: include_str!("../../../../schema/cql/0007_audit_log.cql") },
 ];
 
 /// What a migrator did.

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod api_keys;
+mod audit_log;
 mod catalogue;
 mod cluster;
 mod conditional;
@@ -25,6 +26,7 @@ mod metrics;
 mod migrate;
 mod payments;
 mod plans;
+mod record_list;
 mod routing;
 mod rows;
 mod sessions;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::accounts::CqlAccounts;
+use super::audit_log::CqlAuditLog;
 use super::catalogue::CqlCatalogue;
 use super::contacts::CqlContacts;
 use super::inbox::CqlInbox;
@@ -11,6 +12,7 @@ use super::lists::BucketIndex;
 use super::payments::CqlPayments;
 use super::views::CqlViews;
 use super::{Cluster, CqlError};
+use crate::audit_log::AuditLog;
 use crate::orders::{Contacts, Views};
 use crate::payments::{Inbox, Payments};
 use crate::{accounts, catalogue, jobs};
@@ -32,6 +34,8 @@ pub struct Stores {
     pub inbox: Arc<dyn Inbox>,
     /// What is to be done.
     pub jobs: Arc<dyn jobs::DurableQueue>,
+    /// Who did what.
+    pub audit_log: Arc<dyn AuditLog>,
 }
 
 impl std::fmt::Debug for Stores {
@@ -55,6 +59,7 @@ impl Stores {
             payments: Arc::new(CqlPayments::prepare(cluster, &index).await?),
             inbox: Arc::new(CqlInbox::prepare(cluster, &index).await?),
             jobs: Arc::new(CqlJobs::prepare(cluster, &index).await?),
+            audit_log: Arc::new(CqlAuditLog::prepare(cluster, &index).await?),
         })
     }
 }

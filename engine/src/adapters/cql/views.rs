@@ -8,26 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
-use scylla::client::session::Session as Driver;
 use scylla::statement::Statement;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::Row;
-use serde::de::DeserializeOwned;
 use usher_core::{BuyerId, EventId, HoldId, OrderId, OrderState, TicketId};
 
-use super::lists::{BucketIndex, List, Span};
-use super::values::{Columns, Name, Value, id};
+use super::lists::{BucketIndex, Span};
+use super::record_list::{RecordList, records};
+use super::values::{Columns, Name, id};
 use super::view_step::{Steps, hold_key};
 use super::{Cluster, CqlError, How};
 use crate::adapters::page::{self, Key, after};
 use crate::orders::{HeldRecord, OrderRecord, SalesFigures, ViewChanges, Views};
 use crate::store::{Page, StoreError};
 
-/// Records read at once.
-const TOGETHER_MAX: usize = 64;
-/// Orders that one page looks at.
-const LOOKED_AT_MAX: usize = 2_000;
 /// How long emptying one table may take: every node that has rows of it must do so.
 const TRUNCATE_MAX: Duration = Duration::from_secs(60);
 /// The checkpoints last: while they are there, nothing is projected anew over what is left.
@@ -146,7 +140,8 @@ impl Views for CqlViews {
             .call(|cluster| async move {
                 let is_meant =
                     |order: &OrderRecord| order.event == event && state.is_none_or(|state| order.state == state);
-                tables.page(cluster.session(), (&tables.steps.of_event, kind), span, rows_max, is_meant).await
+                let list = RecordList { list: &tables.steps.of_event, kind, read: &tables.read_order, key };
+                list.page(cluster.session(), span, rows_max, is_meant).await
             })
             .await
     }
@@ -164,7 +159,8 @@ impl Views for CqlViews {
         self.cluster
             .call(|cluster| async move {
                 let is_meant = |order: &OrderRecord| order.buyer == buyer;
-                tables.page(cluster.session(), (&tables.steps.of_buyer, kind), span, rows_max, is_meant).await
+                let list = RecordList { list: &tables.steps.of_buyer, kind, read: &tables.read_order, key };
+                list.page(cluster.session(), span, rows_max, is_meant).await
             })
             .await
     }
@@ -196,53 +192,6 @@ impl Views for CqlViews {
     }
 }
 
-impl Tables {
-    async fn page(
-        &self,
-        driver: &Driver,
-        (list, kind): (&List, page::List),
-        span: Span,
-        rows_max: u32,
-        is_meant: impl Fn(&OrderRecord) -> bool,
-    ) -> Result<Page<OrderRecord>, StoreError> {
-        let shown = page::rows_count(rows_max);
-        let mut walk = list.walk(span);
-        let (mut rows, mut looked_at_count) = (Vec::new(), 0);
-        loop {
-            let found = walk.next(driver, (shown + 1).min(TOGETHER_MAX)).await?;
-            let last = found.last().map(|last| Key { order: last.at, tie: last.id.bytes() });
-            looked_at_count += found.len();
-            let keys = found.iter().map(|found| vec![Some(found.id.value())]).collect();
-            let orders: Vec<OrderRecord> = records(driver, &self.read_order, keys).await?;
-            rows.extend(orders.into_iter().filter(&is_meant));
-            let Some(last) = last.filter(|_| rows.len() <= shown) else {
-                return Ok(page::page(kind, rows, rows_max, key));
-            };
-            if looked_at_count >= LOOKED_AT_MAX {
-                return Ok(Page { rows, next_cursor: Some(page::cursor(kind, &last)) });
-            }
-        }
-    }
-}
-
 fn key(order: &OrderRecord) -> Key {
     Key { order: order.begun_at.0, tie: order.order.0.to_be_bytes().to_vec() }
-}
-
-/// The records with these keys, in their order; those that are not there are left out.
-async fn records<T: DeserializeOwned>(
-    driver: &Driver,
-    read: &PreparedStatement,
-    keys: Vec<Vec<Value>>,
-) -> Result<Vec<T>, CqlError> {
-    let mut found = Vec::new();
-    for some in keys.chunks(TOGETHER_MAX) {
-        let answers = try_join_all(some.iter().map(|key| driver.execute_unpaged(read, key))).await?;
-        for answer in answers {
-            if let Some(row) = answer.into_rows_result()?.maybe_first_row::<Row>()? {
-                found.push(Columns::of(row).json()?);
-            }
-        }
-    }
-    Ok(found)
 }

@@ -6,6 +6,7 @@
 //! Each file has one writer thread that puts all that waits into one transaction, and readers that never wait for it.
 
 mod accounts;
+mod audit_log;
 pub mod backup;
 mod catalogue;
 mod columns;

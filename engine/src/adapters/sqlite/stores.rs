@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::accounts::SqliteAccounts;
+use super::audit_log::SqliteAuditLog;
 use super::catalogue::SqliteCatalogue;
 use super::contacts::SqliteContacts;
 use super::database::Database;
@@ -14,6 +15,7 @@ use super::open::{Durability, FileSpec};
 use super::orders::SqliteViews;
 use super::payments::SqlitePayments;
 use crate::adapters::files::lock::FolderLock;
+use crate::audit_log::AuditLog;
 use crate::journal::Journal;
 use crate::orders::{Contacts, Views};
 use crate::payments::{Inbox, Payments};
@@ -39,7 +41,10 @@ static STORE: FileSpec = FileSpec {
     thread: "usher-store",
     application_id: application_id(b'S'),
     durability: Durability::Full,
-    migrations: &[include_str!("../../../../schema/sqlite/store/0001_store.sql")],
+    migrations: &[
+        include_str!("../../../../schema/sqlite/store/0001_store.sql"),
+        include_str!("../../../../schema/sqlite/store/0002_audit_log.sql"),
+    ],
     // The folder has one process, so whoever had leased these jobs is gone: nobody need wait for the lease to end.
     at_start: "UPDATE jobs SET due_at = run_at WHERE state = 'running'",
 };
@@ -73,6 +78,8 @@ pub struct Stores {
     pub inbox: Arc<dyn Inbox>,
     /// What is to be done.
     pub jobs: Arc<dyn jobs::DurableQueue>,
+    /// Who did what.
+    pub audit_log: Arc<dyn AuditLog>,
 }
 
 impl std::fmt::Debug for Stores {
@@ -102,7 +109,8 @@ impl Stores {
             contacts: Arc::new(SqliteContacts { database: Arc::clone(&store) }),
             payments: Arc::new(SqlitePayments { database: Arc::clone(&store) }),
             inbox: Arc::new(SqliteInbox { database: Arc::clone(&store) }),
-            jobs: Arc::new(SqliteJobs { database: store }),
+            jobs: Arc::new(SqliteJobs { database: Arc::clone(&store) }),
+            audit_log: Arc::new(SqliteAuditLog { database: store }),
         })
     }
 }
