@@ -2,10 +2,8 @@
 
 use std::time::Instant;
 
-use usher_engine::adapters::cql::ClusterSettings;
-
 use crate::support::owner::{Owner, Told};
-use crate::support::proxy::{Trouble, address_of, stand_before};
+use crate::support::proxy::Trouble;
 use crate::support::{Nodes, journal, nodes, run, whole};
 
 /// Events that are appended to at once.
@@ -18,20 +16,13 @@ const SEED: u64 = 1;
 fn a_lost_answer_is_neither_a_yes_nor_a_no() {
     let Some(nodes) = nodes("a_lost_answer_is_neither_a_yes_nor_a_no") else { return };
     let appends_count = if whole() { 10_000 } else { 1_000 };
-    run(lose_answers(nodes.cassandra.addresses(), nodes, appends_count / EVENTS_COUNT));
+    run(lose_answers(nodes, appends_count / EVENTS_COUNT));
 }
 
-async fn lose_answers(addresses: Vec<std::net::SocketAddr>, nodes: Nodes, each_count: u64) {
-    let settings = nodes.fresh_settings().await;
+async fn lose_answers(nodes: Nodes, each_count: u64) {
+    let settings = nodes.settings().await;
     let trouble = Trouble::new(SEED, TROUBLED_PER_MILLE);
-    for address in &addresses {
-        stand_before(*address, std::sync::Arc::clone(&trouble)).await;
-    }
-    let troubled = ClusterSettings {
-        contact_points: addresses.iter().map(|address| address_of(*address).to_string()).collect(),
-        address_map: addresses.iter().map(|address| (*address, address_of(*address))).collect(),
-        ..settings.clone()
-    };
+    let troubled = nodes.behind(&trouble).await;
     let (troubled, straight) = (journal(&troubled).await, journal(&settings).await);
     let started = Instant::now();
     let owners = futures_util::future::join_all((0..EVENTS_COUNT).map(|_| async {

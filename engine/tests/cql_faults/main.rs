@@ -1,4 +1,4 @@
-//! What the CQL journal survives: nodes that die and hang, answers that are lost, owners that do not know they were
+//! What the CQL journal and stores survive: nodes that die and hang, answers that are lost, owners that do not know they were
 //! succeeded. Three Cassandra nodes of its own, started once; the tests take turns on them.
 //!
 //! A sample runs by default; with `USHER_FAULTS=whole` everything does: `./test faults`.
@@ -14,5 +14,7 @@ mod control;
 mod events;
 mod lost_answers;
 mod nodes;
+mod store_writes;
+mod store_writes_cut_off;
 mod support;
 mod take_overs;

@@ -39,7 +39,7 @@ fn nobody_notices_that_one_node_of_three_dies_or_hangs() {
 }
 
 async fn lose_one(nodes: Nodes, spell: Duration) {
-    let settings = nodes.fresh_settings().await;
+    let settings = nodes.settings().await;
     let loaded = journal_with(&settings, times()).await;
     let over = Arc::new(AtomicBool::new(false));
     let load = (0..EVENTS_COUNT).map(|_| {
@@ -87,7 +87,7 @@ fn while_no_node_answers_everybody_is_told_so_in_two_seconds() {
 }
 
 async fn lose_all(nodes: Nodes, spell: Duration) {
-    let settings = nodes.fresh_settings().await;
+    let settings = nodes.settings().await;
     let journal: Arc<dyn Journal> = Arc::new(journal(&settings).await);
     let house = House::over(Arc::clone(&journal));
     let event = EventId(ids::fresh());

@@ -20,7 +20,7 @@ fn an_old_owner_commits_nothing_and_knows_it_at_its_first_append() {
 }
 
 async fn take_over_in_turns(nodes: Nodes, take_overs_count: u64) {
-    let settings = nodes.fresh_settings().await;
+    let settings = nodes.settings().await;
     let two = [journal(&settings).await, journal(&settings).await];
     let (event, mut dice) = (EventId(ids::fresh()), Dice::new(SEED));
     let mut tenure = taken_over(&two[0], event).await;

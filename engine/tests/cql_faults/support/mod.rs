@@ -5,16 +5,17 @@ pub(crate) mod proxy;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::OnceCell;
 use usher_engine::adapters::cql::journal::{CqlJournal, JournalTimes};
 use usher_engine::adapters::cql::{Cluster, ClusterSettings, CqlError, Replication, migrate};
 
 use crate::cassandra::Cassandra;
 use crate::control;
+use proxy::{Trouble, stand_before};
 
 /// How long three nodes may take to know each other, and to know again one that was gone.
 const AGREED_WITHIN: Duration = Duration::from_secs(180);
@@ -47,18 +48,31 @@ pub(crate) fn home() -> Handle {
 }
 
 impl Nodes {
-    /// A fresh keyspace with three copies, on nodes that all see each other.
-    pub(crate) async fn fresh_settings(&self) -> ClusterSettings {
-        static KEYSPACES_COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = KEYSPACES_COUNT.fetch_add(1, Ordering::Relaxed);
+    /// A keyspace with three copies, on nodes that all see each other. All tests share it, with events of their own:
+    /// making its tables on three nodes takes longer than some of the tests.
+    pub(crate) async fn settings(&self) -> ClusterSettings {
+        static MIGRATED: OnceCell<()> = OnceCell::const_new();
         let contact_points = self.cassandra.addresses().iter().map(ToString::to_string).collect();
         let settings = ClusterSettings {
             replication: Replication::Simple { copies_count: 3 },
-            ..ClusterSettings::new(contact_points, &format!("usher_{}_{number}", std::process::id()))
+            ..ClusterSettings::new(contact_points, &format!("usher_{}", std::process::id()))
         };
         self.agreed().await;
-        migrate(&settings, home()).await.unwrap();
+        MIGRATED.get_or_init(async || drop(migrate(&settings, home()).await.unwrap())).await;
         settings
+    }
+
+    /// The same cluster through proxies that trouble it.
+    pub(crate) async fn behind(&self, trouble: &Arc<Trouble>) -> ClusterSettings {
+        let addresses = self.cassandra.addresses();
+        for address in &addresses {
+            stand_before(*address, Arc::clone(trouble)).await;
+        }
+        ClusterSettings {
+            contact_points: addresses.iter().map(|address| trouble.address_of(*address).to_string()).collect(),
+            address_map: addresses.iter().map(|address| (*address, trouble.address_of(*address))).collect(),
+            ..self.settings().await
+        }
     }
 
     /// Waits until every node counts three that are up.
