@@ -206,6 +206,7 @@ fn open_events(
         journal: Arc::clone(&stores.journal),
         plans: plans.for_events(),
         clock: clock.clone(),
+        ownership: Arc::new(event::Sole),
         rules: event::Rules::default(),
         on_committed: Arc::new(move |event, seq| {
             projector.committed(event, seq);

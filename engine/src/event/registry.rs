@@ -108,8 +108,12 @@ impl Registry {
     /// The operating system gives no threads.
     pub fn new(parts: Parts) -> io::Result<Self> {
         let arbiters = Arbiters::start(parts.limits.arbiters_count)?;
-        let loader =
-            Loader { journal: Arc::clone(&parts.journal), plans: Arc::clone(&parts.plans), heavy: Heavy::OffThread };
+        let loader = Loader {
+            journal: Arc::clone(&parts.journal),
+            plans: Arc::clone(&parts.plans),
+            ownership: Arc::clone(&parts.ownership),
+            heavy: Heavy::OffThread,
+        };
         let places = Arc::new(Semaphore::new(parts.limits.loaded_events_max.clamp(1, Semaphore::MAX_PERMITS)));
         let inner = Arc::new_cyclic(|me| Inner {
             me: Weak::clone(me),
@@ -163,7 +167,8 @@ impl Registry {
         handle::looked_order(self.send(event, Request::LookOrder(order)).await?)
     }
 
-    async fn send(&self, event: EventId, request: Request) -> Result<Told, AskError> {
+    /// As [`Registry::ask`] and the looks; an event that cannot be opened is told apart.
+    pub(crate) async fn serve(&self, event: EventId, request: Request) -> Result<Result<Told, AskError>, OpenError> {
         let mut handle = self.handle(event).await?;
         let mut permit = handle.enter();
         if permit.as_ref().err() == Some(&AskError::NotApplied) {
@@ -171,7 +176,14 @@ impl Registry {
             handle = self.handle(event).await?;
             permit = handle.enter();
         }
-        handle.send(permit?, request).await
+        Ok(match permit {
+            Ok(permit) => handle.send(permit, request).await,
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    async fn send(&self, event: EventId, request: Request) -> Result<Told, AskError> {
+        self.serve(event, request).await?
     }
 
     /// The event's committed state.
@@ -201,23 +213,42 @@ impl Registry {
     /// Unloads events that nobody used for [`super::Limits::idle_ms`] and forgets dead ones.
     pub async fn sweep(&self) {
         let now = self.inner.parts.clock.now();
+        self.forget_closed();
         for handle in self.inner.handles() {
             if !handle.actor.connected() {
                 // Its watchers see the channel closed already; the next ask makes a new one.
                 continue;
             }
-            if now.ms_since(handle.shared.last_used()) >= self.inner.parts.limits.idle_ms && handle.unload().await {
-                self.inner.forget(&handle);
+            if now.ms_since(handle.shared.last_used()) >= self.inner.parts.limits.idle_ms {
+                self.inner.put_down(&handle).await;
             }
         }
     }
 
+    /// Forgets events that stepped down by themselves, so that their watchers see the channel closed.
+    pub(crate) fn forget_closed(&self) {
+        for handle in self.inner.handles().iter().filter(|handle| handle.shared.gate.is_closed()) {
+            self.inner.forget(handle);
+        }
+    }
+
+    /// Another node runs the event: whoever is inside is told what is known, and it is forgotten here.
+    pub(crate) fn step_down(&self, event: EventId) {
+        if let Some(handle) = self.inner.running(event) {
+            handle.step_down();
+            self.inner.forget(&handle);
+        }
+    }
+
+    /// Whether the event is loaded here and lets askers in.
+    pub(crate) fn is_running(&self, event: EventId) -> bool {
+        self.inner.running(event).is_some()
+    }
+
     /// Unloads an event unless somebody needs it: for one that was deleted.
     pub async fn unload(&self, event: EventId) {
-        if let Some(handle) = self.inner.running(event)
-            && handle.unload().await
-        {
-            self.inner.forget(&handle);
+        if let Some(handle) = self.inner.running(event) {
+            self.inner.put_down(&handle).await;
         }
     }
 
@@ -225,10 +256,12 @@ impl Registry {
     pub async fn drain(&self) {
         self.inner.draining.store(true, Ordering::Release);
         let handles = self.inner.handles();
-        futures_util::future::join_all(handles.iter().map(Handle::drain)).await;
-        for handle in &handles {
+        let each = handles.iter().map(|handle| async move {
+            handle.drain().await;
             self.inner.forget(handle);
-        }
+            self.inner.parts.ownership.release(handle.event()).await;
+        });
+        futures_util::future::join_all(each).await;
         self.inner.arbiters.stop().await;
     }
 
@@ -277,9 +310,29 @@ impl Inner {
         }
     }
 
-    async fn open(&self, event: EventId) -> Result<Handle, OpenError> {
+    fn turn(&self, event: EventId) -> Turn<'_> {
         let line = Arc::clone(locked(&self.turns).entry(event).or_default());
-        let turn = Turn { inner: self, event, line };
+        Turn { inner: self, event, line }
+    }
+
+    /// Unloads an event unless it is needed, and lets go of it before anybody can open it again.
+    async fn put_down(&self, handle: &Handle) -> bool {
+        let turn = self.turn(handle.event());
+        let _mine = turn.line.lock().await;
+        self.put_down_in_turn(handle).await
+    }
+
+    async fn put_down_in_turn(&self, handle: &Handle) -> bool {
+        if !handle.unload().await {
+            return false;
+        }
+        self.forget(handle);
+        self.parts.ownership.release(handle.event()).await;
+        true
+    }
+
+    async fn open(&self, event: EventId) -> Result<Handle, OpenError> {
+        let turn = self.turn(event);
         let _mine = turn.line.lock().await;
         if self.draining.load(Ordering::Acquire) {
             return Err(OpenError::Draining);
@@ -336,7 +389,11 @@ impl Inner {
     fn note_failure(&self, event: EventId, error: &OpenError) {
         let again_at = match error {
             // Any id can be asked for: what is unknown is not remembered.
-            OpenError::UnknownEvent | OpenError::NoPlan | OpenError::TooMany | OpenError::Draining => return,
+            OpenError::UnknownEvent
+            | OpenError::NoPlan
+            | OpenError::TooMany
+            | OpenError::Elsewhere
+            | OpenError::Draining => return,
             OpenError::Refused(_) => None,
             OpenError::Unavailable(_) => Some(self.parts.clock.now().plus_ms(COOL_DOWN_MS)),
         };
@@ -357,8 +414,10 @@ impl Inner {
         let mut handles = self.handles();
         handles.sort_by_key(|handle| handle.shared.last_used());
         for handle in handles {
-            if handle.unload().await {
-                self.forget(&handle);
+            let turn = self.turn(handle.event());
+            // Whoever is at it may wait for a place as well.
+            let Ok(_mine) = turn.line.try_lock() else { continue };
+            if self.put_down_in_turn(&handle).await {
                 if let Some(place) = take() {
                     return Ok(place);
                 }
