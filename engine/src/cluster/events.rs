@@ -112,6 +112,7 @@ impl Events {
         match self.registry.view(event).await {
             Ok(view) => Ok(Some(view)),
             Err(OpenError::Elsewhere) => Ok(None),
+            Err(OpenError::Draining) if self.several.is_some() => Ok(None),
             Err(
                 error @ (OpenError::UnknownEvent
                 | OpenError::NoPlan

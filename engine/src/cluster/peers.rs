@@ -1,4 +1,8 @@
 //! What nodes say to each other: a request of one event, and what the one that is asked knows.
+//!
+//! Postcard counts variants instead of naming them. So whoever changes [`Request`], [`Reply`] or anything in them in
+//! another way than by a new last variant gives the route that carries them another version: during an upgrade nodes of
+//! both programs run beside each other.
 
 use std::sync::Arc;
 

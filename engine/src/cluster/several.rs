@@ -57,6 +57,8 @@ pub(super) struct Several {
     forwards: Semaphore,
     replicas: Arc<Replicas>,
     relays: Relays,
+    /// Held while this node's events are handed over: who comes second waits for the first.
+    handing_over: tokio::sync::Mutex<()>,
     runtime: Handle,
 }
 
@@ -72,7 +74,16 @@ impl Several {
         let SeveralParts { member, forward, feed, journal, plans, runtime } = parts;
         let replicas = Replicas::new(journal, plans, feed, member.clone(), runtime.clone());
         let (forwards, relays) = (Semaphore::new(FORWARDS_MAX), Relays::default());
-        Self { registry, member, forward, forwards, replicas: Arc::new(replicas), relays, runtime }
+        Self {
+            registry,
+            member,
+            forward,
+            forwards,
+            replicas: Arc::new(replicas),
+            relays,
+            handing_over: tokio::sync::Mutex::default(),
+            runtime,
+        }
     }
 
     pub(super) fn member(&self) -> &Member {
@@ -306,6 +317,7 @@ impl Several {
     }
 
     pub(super) async fn hand_over(&self) {
+        let _first = self.handing_over.lock().await;
         self.member.begin_leaving();
         self.registry.drain().await;
         self.member.leave().await;
