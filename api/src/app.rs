@@ -10,7 +10,7 @@ use actix_web::{App, Error, web};
 use crate::access::Access::{Admin, Anyone, Buyer, Organizer, Signed};
 use crate::middleware::shell::shell;
 use crate::problem::{Problem, kinds};
-use crate::routes::{accounts, admin, docs, events, holds, ops, orders, organizer, sale, webhooks};
+use crate::routes::{accounts, admin, docs, events, holds, internal, ops, orders, organizer, sale, webhooks};
 use crate::state::AppState;
 use crate::table::Table;
 use crate::{extract, pages};
@@ -76,6 +76,7 @@ pub fn routes() -> Table {
     t.post(Admin, "/api/v1/admin/webhooks/{webhook}/replay", admin::replay_webhook);
 
     t.post(Signed, "/webhooks/stripe", webhooks::stripe);
+    t.post(Signed, "/internal/v1/events/{event}/ask", internal::ask);
     t.get(Anyone, "/healthz", ops::healthz);
     t.get(Anyone, "/readyz", ops::readyz);
     t.get(Anyone, "/metrics", ops::metrics);

@@ -42,6 +42,7 @@ pub fn install() -> Option<PrometheusHandle> {
     usher_engine::adapters::cql::describe();
     usher_engine::adapters::sqlite::describe();
     usher_engine::adapters::redis::describe();
+    usher_engine::cluster::metrics::describe();
     usher_engine::adapters::s3::describe();
     usher_engine::health::describe();
     usher_engine::jobs::describe();

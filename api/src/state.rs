@@ -9,7 +9,7 @@ use usher_engine::adapters::redis::Redis;
 use usher_engine::audit_log::AuditLog;
 use usher_engine::checkout::Runner;
 use usher_engine::clock::Clock;
-use usher_engine::event::Registry;
+use usher_engine::cluster::Events;
 use usher_engine::feed::Feed;
 use usher_engine::orders::Projector;
 use usher_engine::payments::Intake;
@@ -26,6 +26,16 @@ use crate::middleware::gate::InFlight;
 use crate::middleware::headers::Dress;
 use crate::plans::PlanCache;
 use crate::sandbox;
+
+/// A key that every node of this house has, and nobody else.
+#[derive(Clone)]
+pub struct NodeKey(pub [u8; 32]);
+
+impl std::fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NodeKey(…)")
+    }
+}
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
@@ -77,7 +87,7 @@ pub struct Inner {
     /// What other nodes committed.
     pub feed: Arc<dyn Feed>,
     /// Running events.
-    pub events: Registry,
+    pub events: Events,
     /// Keeps the views; tells how far they are.
     pub projector: Projector,
     /// Payment processes.
@@ -92,6 +102,8 @@ pub struct Inner {
     pub back_office: BackOffice,
     /// Compiled seating plans.
     pub plans: PlanCache,
+    /// What nodes prove themselves to each other with, where there are several.
+    pub node_key: Option<NodeKey>,
     /// Signs buyers' tokens.
     pub cookie_key: [u8; 32],
     /// Names and guards cookies.

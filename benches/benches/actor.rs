@@ -18,7 +18,7 @@ use usher_core::{
 };
 use usher_engine::adapters::sqlite::Stores;
 use usher_engine::clock::Clock;
-use usher_engine::event::{Handle, Limits, Parts, Plan, Registry, Rules};
+use usher_engine::event::{Handle, Limits, Parts, Plan, Registry, Rules, Sole};
 
 const DIGEST: [u8; 32] = [7; 32];
 const SEATS: u32 = 50_000;
@@ -39,6 +39,7 @@ impl House {
             plans: Arc::new(move |_| Box::pin(std::future::ready(Ok(plan.clone())))),
             clock: Clock::system(),
             on_committed: Arc::new(|_, _| {}),
+            ownership: Arc::new(Sole),
             rules: Rules::default(),
             limits: Limits { idle_ms: 0, gate_permits: 1_024, ..Limits::default() },
         };

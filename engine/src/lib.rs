@@ -9,6 +9,7 @@ pub mod audit_log;
 pub mod catalogue;
 pub mod checkout;
 pub mod clock;
+pub mod cluster;
 pub mod event;
 pub mod fail_point;
 pub mod feed;

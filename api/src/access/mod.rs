@@ -8,6 +8,7 @@ pub mod csrf;
 pub mod logins;
 pub mod passwords;
 pub mod rate;
+pub(crate) mod seal;
 pub mod subject;
 pub mod tokens;
 

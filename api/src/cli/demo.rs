@@ -135,7 +135,7 @@ fn why_down(state: &AppState, event: EventId) -> String {
     let status = state.events.statuses().into_iter().find(|status| status.event == event);
     match status.map(|status| status.standing) {
         Some(Standing::Down { why, needs_operator: _ } | Standing::Reloading { why }) => why,
-        Some(Standing::Running) | None => "it did not answer".to_owned(),
+        Some(Standing::Running | Standing::Elsewhere) | None => "it did not answer".to_owned(),
     }
 }
 

@@ -7,12 +7,14 @@ mod choice;
 #[cfg(test)]
 mod cluster_tests;
 mod layers;
+mod node;
 mod redis;
 mod settings;
 mod ticket_store;
 pub mod units;
 
 pub use layers::{ENV_PREFIX, Fault, Layers};
+pub use node::NodeSettings;
 pub use redis::{RedisSettings, RedisUrl};
 pub use settings::{
     AccountsSettings, CopiesSettings, EventsSettings, JobsSettings, JournalSettings, KeysSettings, LiveSettings,
@@ -91,6 +93,7 @@ impl Settings {
         if let TicketStoreSettings::S3(bucket) = &self.ticket_store {
             faults.extend(bucket.faults(self.jobs.lease, self.server.public_url.starts_with("https://")));
         }
+        faults.extend(node::faults(self));
         faults
     }
 }

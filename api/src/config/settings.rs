@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::node::NodeSettings;
 use super::redis::RedisSettings;
 use super::ticket_store::TicketStoreSettings;
 use super::units::{Secret, Size, Span};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub keys: KeysSettings,
     /// What nodes share that can be lost.
     pub redis: RedisSettings,
+    /// This node, where several share one house.
+    pub node: NodeSettings,
     /// Running events.
     pub events: EventsSettings,
     /// Who takes the money.

@@ -109,8 +109,8 @@ async fn load(state: &AppState, subject: &Subject, action: Action, event: EventI
 /// Asks an event and counts what came of it.
 async fn ask(state: &AppState, event: EventId, command: Command) -> Result<Decided, Problem> {
     let name = command_name(&command);
-    let outcome = match state.events.handle(event).await {
-        Ok(handle) => handle.ask(command).await.map_err(Problem::from),
+    let outcome = match state.events.try_ask(event, command).await {
+        Ok(asked) => asked.map_err(Problem::from),
         Err(error) => Err(Problem::from(error)),
     };
     let result = outcome.as_ref().map_or_else(|problem| problem.kind.code, |_| "ok");

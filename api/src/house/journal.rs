@@ -151,7 +151,7 @@ fn cluster_settings(settings: &JournalSettings) -> Option<ClusterSettings> {
 }
 
 /// Runs a future on the house's threads and waits for it.
-fn wait<T: Send + 'static>(
+pub(super) fn wait<T: Send + 'static>(
     home: &Handle,
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<T, Fault> {

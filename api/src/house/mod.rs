@@ -6,6 +6,7 @@
 
 mod journal;
 mod money;
+mod node;
 mod parts;
 mod schedule;
 mod shared;
@@ -16,10 +17,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use usher_engine::clock::Clock;
 use usher_engine::jobs::{Workers, WorkersConfig};
+use usher_engine::orders::IsMine;
 use usher_engine::payments::{InboxProcessor, Reconciler};
 
 use crate::config::{Fault, Settings};
@@ -118,7 +121,12 @@ impl House {
     pub fn start(&self) {
         let runtime = &self.state.runtime;
         let (projector, payer) = (self.state.projector.clone(), self.state.payer.clone());
-        runtime.spawn(async move { projector.run().await });
+        let whose = self.state.events.clone();
+        let is_mine: IsMine = Arc::new(move |event| {
+            let whose = whose.clone();
+            async move { !whose.is_elsewhere(event).await }.boxed()
+        });
+        runtime.spawn(async move { projector.run_for(&is_mine).await });
         runtime.spawn(async move { payer.run().await });
         let (inbox, reconciler) = (self.inbox.clone(), self.reconciler.clone());
         runtime.spawn(async move { inbox.run().await });
@@ -142,9 +150,13 @@ impl House {
         }
     }
 
-    /// Says that the house is about to stop: it is no longer ready, and live streams end.
+    /// Says that the house is about to stop: it is no longer ready, live streams end, and other nodes take its events.
     pub fn begin_draining(&self) {
-        self.draining.send_replace(true);
+        let was_draining = self.draining.send_replace(true);
+        if !was_draining {
+            let events = self.state.events.clone();
+            self.state.runtime.spawn(async move { events.hand_over().await });
+        }
     }
 
     /// Stops everything, once the server answers nobody any more.

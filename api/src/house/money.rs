@@ -10,7 +10,7 @@ use usher_core::Phase;
 use usher_engine::adapters::stripe::{GatewayConfig, StripeGateway};
 use usher_engine::checkout::{Desk, Looked};
 use usher_engine::clock::Clock;
-use usher_engine::event::Registry;
+use usher_engine::cluster::Events;
 use usher_engine::payments::webhook::WebhookSecret;
 use usher_engine::payments::{Gateway, IntakeSettings};
 
@@ -119,7 +119,7 @@ fn derived(key: &[u8; 32], what: &str) -> String {
 }
 
 /// How the payment process reaches events.
-pub(super) fn desk(events: &Registry) -> Desk {
+pub(super) fn desk(events: &Events) -> Desk {
     let (look, ask) = (events.clone(), events.clone());
     Desk {
         look: Arc::new(move |event, order| {

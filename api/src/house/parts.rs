@@ -12,7 +12,8 @@ use usher_engine::adapters::files::outbox::OutboxFolder;
 use usher_engine::adapters::smtp::{SmtpConfig, SmtpEncryption, SmtpMailer};
 use usher_engine::checkout::{Runner, RunnerParts};
 use usher_engine::clock::Clock;
-use usher_engine::event::{self, Registry};
+use usher_engine::cluster::{Events, SeveralParts};
+use usher_engine::event::{self, Ownership, Registry};
 use usher_engine::feed::Feed;
 use usher_engine::jobs::Workers;
 use usher_engine::mail::{Mailer, Sender};
@@ -23,6 +24,7 @@ use usher_engine::tickets::fonts::Fonts;
 use usher_engine::tickets::printer::{Printer, PrinterConfig};
 
 use super::money::Money;
+use super::node::{self, Among};
 use super::schedule::Schedule;
 use super::shared::Shared;
 use super::stores::{Stores, folder, keys_folder};
@@ -91,24 +93,14 @@ pub(super) fn open(
         .and_then(|key| gathered(Money::open(&settings.payments, &data, bound, &key, &clock, runtime), &mut faults));
     let ground = Ground { settings: &settings, data: &data, public_url: &public_url, stores, clock: &clock, runtime };
     let back_office = open_back_office(&ground, &plans, &mut faults);
-    let projector_parts = |on_orders| ProjectorParts {
-        journal: Arc::clone(&stores.journal),
-        views: Arc::clone(&stores.views),
-        queue: Arc::clone(&shared.jobs),
-        on_orders,
-    };
     // The projector tells the payment process, which asks events, which tell the projector: one of them comes later.
     let payer_later = PayerLater::default();
-    let (payer_then, workers_then) = (payer_later.clone(), workers.clone());
-    let projector = Projector::new(projector_parts(Arc::new(move |event, orders| {
-        workers_then.wake();
-        if let Some(payer) = payer_then.get() {
-            orders.iter().for_each(|order| payer.wake(event, *order));
-        }
-    })));
+    let projector = open_projector(stores, shared, workers, payer_later.clone());
     let schedule = Schedule::default();
-    let followers = (&projector, &schedule, &shared.feed);
-    let events = gathered(open_events(&settings, &clock, stores, &plans, followers), &mut faults);
+    let among = gathered(node::join(&settings.node, stores, cookie_key.as_ref(), &projector, runtime), &mut faults);
+    let node_key = among.iter().flatten().map(|among| among.key.clone()).next();
+    let following = Following { plans: &plans, projector: &projector, schedule: &schedule, feed: &shared.feed };
+    let events = among.and_then(|among| gathered(open_events(&ground, following, among), &mut faults));
     let (Some(cookie_key), Some(money), Some((back_office, ticket_files)), Some(events)) =
         (cookie_key, money, back_office, events)
     else {
@@ -137,6 +129,7 @@ pub(super) fn open(
         ticket_files,
         back_office,
         plans,
+        node_key,
         cookie_key,
         cookies: Cookies::new(secure),
         passwords: Passwords::default(),
@@ -153,6 +146,21 @@ pub(super) fn open(
     Ok(Opened { state, inbox: paying.inbox, reconciler: paying.reconciler, schedule, payer_later })
 }
 
+fn open_projector(stores: &Stores, shared: &Shared, workers: &Workers, payer: PayerLater) -> Projector {
+    let workers = workers.clone();
+    Projector::new(ProjectorParts {
+        journal: Arc::clone(&stores.journal),
+        views: Arc::clone(&stores.views),
+        queue: Arc::clone(&shared.jobs),
+        on_orders: Arc::new(move |event, orders| {
+            workers.wake();
+            if let Some(payer) = payer.get() {
+                orders.iter().for_each(|order| payer.wake(event, *order));
+            }
+        }),
+    })
+}
+
 /// The payment processes and what feeds them.
 struct Paying {
     payer: Runner,
@@ -162,7 +170,7 @@ struct Paying {
 }
 
 impl Paying {
-    fn open(events: &Registry, money: &Money, stores: &Stores, clock: &Clock) -> Self {
+    fn open(events: &Events, money: &Money, stores: &Stores, clock: &Clock) -> Self {
         let payer = Runner::new(RunnerParts {
             desk: super::money::desk(events),
             payments: Arc::clone(&stores.payments),
@@ -194,23 +202,34 @@ fn gathered<T>(result: Result<T, Fault>, faults: &mut Vec<Fault>) -> Option<T> {
     result.map_err(|fault| faults.push(fault)).ok()
 }
 
-fn open_events(
-    settings: &Settings,
-    clock: &Clock,
-    stores: &Stores,
-    plans: &PlanCache,
-    followers: (&Projector, &Schedule, &Arc<dyn Feed>),
-) -> Result<Registry, Fault> {
-    let (projector, schedule, feed) = (followers.0.clone(), followers.1.clone(), Arc::clone(followers.2));
+/// What follows from what events decide.
+#[derive(Clone, Copy)]
+struct Following<'a> {
+    plans: &'a PlanCache,
+    projector: &'a Projector,
+    schedule: &'a Schedule,
+    feed: &'a Arc<dyn Feed>,
+}
+
+fn open_events(ground: &Ground<'_>, following: Following<'_>, among: Option<Among>) -> Result<Events, Fault> {
+    let Ground { settings, stores, clock, runtime, .. } = *ground;
+    let (projector, schedule) = (following.projector.clone(), following.schedule.clone());
+    let feed = Arc::clone(following.feed);
+    let told = Arc::clone(&feed);
+    let ownership: Arc<dyn Ownership> = match &among {
+        Some(among) => Arc::new(among.member.clone()),
+        None => Arc::new(event::Sole),
+    };
     let parts = event::Parts {
         journal: Arc::clone(&stores.journal),
-        plans: plans.for_events(),
+        plans: following.plans.for_events(),
         clock: clock.clone(),
+        ownership,
         rules: event::Rules::default(),
         on_committed: Arc::new(move |event, seq| {
             projector.committed(event, seq);
             schedule.touched(event);
-            feed.committed(event, seq);
+            told.committed(event, seq);
         }),
         limits: event::Limits {
             gate_permits: settings.events.gate_permits_max,
@@ -219,7 +238,19 @@ fn open_events(
             ..event::Limits::default()
         },
     };
-    Registry::new(parts).map_err(|error| Fault { key: "events.threads_count".to_owned(), what: error.to_string() })
+    let registry = Registry::new(parts)
+        .map_err(|error| Fault { key: "events.threads_count".to_owned(), what: error.to_string() })?;
+    let Some(Among { member, key }) = among else { return Ok(Events::alone(registry)) };
+    let forward = node::forward(&member, &key, clock, runtime)?;
+    let parts = SeveralParts {
+        member,
+        forward,
+        feed,
+        journal: Arc::clone(&stores.journal),
+        plans: following.plans.for_events(),
+        runtime: runtime.clone(),
+    };
+    Ok(Events::among(registry, parts))
 }
 
 type TicketFiles = Arc<dyn usher_engine::tickets::TicketFiles>;

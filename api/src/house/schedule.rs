@@ -89,7 +89,8 @@ async fn wake_running(state: &AppState) -> Result<(), Problem> {
     loop {
         let page = state.catalogue.list_public(&everything, cursor.as_deref(), EVENTS_PER_ROUND_MAX).await?;
         for record in page.rows.iter().filter(|record| may_have_holds(record.state)) {
-            if let Err(error) = state.events.view(record.id).await {
+            // What another node owns, that node has loaded.
+            if let Err(error) = state.events.owned_view(record.id).await {
                 tracing::warn!(%error, event = %record.id, "an event cannot be loaded");
             }
         }
@@ -111,6 +112,10 @@ async fn open_and_close(state: &AppState) -> Result<(), Problem> {
     let now = state.clock.now();
     for record in state.catalogue.due(now, EVENTS_PER_ROUND_MAX).await? {
         let Some(command) = due_command(&record) else { continue };
+        // Every node sees that a sale is due; its owner does it.
+        if state.events.owned_view(record.id).await?.is_none() {
+            continue;
+        }
         match state.events.ask(record.id, command).await {
             // A *no* says that it happened already; the copy below makes the catalogue say so too.
             Ok(_) | Err(AskError::Rejected(_)) => {}
@@ -119,7 +124,7 @@ async fn open_and_close(state: &AppState) -> Result<(), Problem> {
                 continue;
             }
         }
-        let view = state.events.view(record.id).await?;
+        let Some(view) = state.events.owned_view(record.id).await? else { continue };
         state.catalogue.set_state(record.id, state_of(view.phase, view.counts)).await?;
     }
     Ok(())
@@ -138,7 +143,8 @@ async fn is_gone(state: &AppState, event: EventId) -> bool {
 }
 
 async fn copy(state: &AppState, event: EventId, known: &mut BTreeMap<EventId, EventState>) -> Result<(), Problem> {
-    let view = state.events.view(event).await?;
+    // Whoever owns it now copies it.
+    let Some(view) = state.events.owned_view(event).await? else { return Ok(()) };
     let now = state_of(view.phase, view.counts);
     if known.get(&event) != Some(&now) {
         state.catalogue.set_state(event, now).await?;

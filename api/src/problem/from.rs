@@ -76,6 +76,7 @@ impl From<OpenError> for Problem {
             OpenError::UnknownEvent => Self::of(&kinds::NOT_FOUND),
             OpenError::NoPlan => Self::of(&kinds::NO_PLAN),
             OpenError::TooMany => Self::of(&kinds::BUSY).retry_after_ms(UNAVAILABLE_RETRY_MS),
+            OpenError::Elsewhere => Self::of(&kinds::NOT_APPLIED).retry_after_ms(NOT_APPLIED_RETRY_MS),
             OpenError::Draining => Self::of(&kinds::NOT_APPLIED).retry_after_ms(UNAVAILABLE_RETRY_MS),
             OpenError::Refused(why) | OpenError::Unavailable(why) => {
                 tracing::error!(why, "event cannot be opened");

@@ -5,6 +5,7 @@ pub(crate) mod admin;
 pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod holds;
+pub(crate) mod internal;
 pub(crate) mod ops;
 pub(crate) mod orders;
 pub(crate) mod organizer;

@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use serde_json::json;
 use tokio::time::timeout;
 use usher_engine::adapters::redis::Redis;
+use usher_engine::cluster::Member;
 use usher_engine::health::Health;
 
 use super::{Answer, ok};
@@ -53,7 +54,24 @@ pub(crate) async fn readyz(state: Data<AppState>) -> Answer {
     let healths = [Some(state.ticket_files.health()), state.redis.as_ref().map(Redis::health)];
     let down = healths.into_iter().flatten().filter(|health| health.is_down());
     let degraded: Vec<&str> = down.map(Health::backend).collect();
-    ok(&json!({"status": "ready", "stores": stores, "journal": journal, "degraded": degraded}))
+    let mut sheet = json!({"status": "ready", "stores": stores, "journal": journal, "degraded": degraded});
+    if let Some(member) = state.events.member() {
+        sheet["node"] = node_sheet(member);
+    }
+    ok(&sheet)
+}
+
+/// This node among the others. Without its lease it serves all the same; others may take what it owns.
+fn node_sheet(member: &Member) -> serde_json::Value {
+    let me = member.me();
+    let peers: Vec<String> =
+        member.alive().into_iter().map(|lease| lease.run.node).filter(|node| *node != me.run.node).collect();
+    json!({
+        "id": me.run.node,
+        "lease": if member.is_held() { "held" } else { "lapsed" },
+        "owned_events_count": member.owned().len(),
+        "peers": peers,
+    })
 }
 
 /// Metrics in Prometheus' text format.

@@ -24,12 +24,12 @@ const TOLD_WITHIN: Duration = Duration::from_secs(2);
 const SELLING_WITHIN: Duration = Duration::from_secs(5);
 
 /// A node for one test at a time, since a test may stop it.
-struct Turn {
-    cassandra: &'static Cassandra,
+pub(crate) struct Turn {
+    pub(crate) cassandra: &'static Cassandra,
     _turn: MutexGuard<'static, ()>,
 }
 
-fn node(test: &str) -> Option<Turn> {
+pub(crate) fn node(test: &str) -> Option<Turn> {
     static TURN: Mutex<()> = Mutex::new(());
     static NODE: OnceLock<Option<Cassandra>> = OnceLock::new();
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ fn node(test: &str) -> Option<Turn> {
 }
 
 /// A server with stores and journal in a keyspace of their own, which is migrated.
-fn in_cluster(spec: ServerSpec, cassandra: &Cassandra, keyspace: &str, keys: &Path) -> ServerSpec {
+pub(crate) fn in_cluster(spec: ServerSpec, cassandra: &Cassandra, keyspace: &str, keys: &Path) -> ServerSpec {
     let spec = spec
         .with("USHER__STORES__KIND", "cql")
         .with("USHER__JOURNAL__KIND", "cql")

@@ -19,6 +19,7 @@ mod disk;
 mod fail_points;
 mod foreign_bugs;
 mod long_journal;
+mod nodes;
 mod overload;
 mod redis;
 mod rude;

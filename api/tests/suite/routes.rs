@@ -64,6 +64,7 @@ const EXPECTED: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/admin/webhooks", Admin),
     ("POST", "/api/v1/admin/webhooks/{webhook}/replay", Admin),
     ("POST", "/webhooks/stripe", Signed),
+    ("POST", "/internal/v1/events/{event}/ask", Signed),
     ("GET", "/healthz", Anyone),
     ("GET", "/readyz", Anyone),
     ("GET", "/metrics", Anyone),

@@ -1,9 +1,11 @@
 //! Commands: what somebody asks of an event. Ids, seeds and amounts come in with them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AreaIdx, BuyerId, Currency, HoldId, Limits, Minor, OrderId, RefundId, SeatIdx, SectionIdx, TierIdx};
 
 /// One wish of a hold; a hold takes all its asks or nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ask {
     /// Exactly these seats.
     Seats(Vec<SeatIdx>),
@@ -28,7 +30,7 @@ pub enum Ask {
 }
 
 /// A price for a tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Priced {
     /// The tier.
     pub tier: TierIdx,
@@ -37,7 +39,7 @@ pub struct Priced {
 }
 
 /// Claim places for a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceHold {
     /// The new hold; a repeat with equal asks gets the first answer.
     pub hold: HoldId,
@@ -50,7 +52,7 @@ pub struct PlaceHold {
 }
 
 /// Which lines of an order a refund covers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefundLines {
     /// All that are not yet refunded.
     All,
@@ -59,7 +61,7 @@ pub enum RefundLines {
 }
 
 /// Everything that can be asked of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Make a draft known: fixes plan, currency and limits for good and the prices until changed.
     Publish {

@@ -41,28 +41,38 @@ impl Limits {
     /// The longest grace for calling a payment off: one hour.
     pub const PAYMENT_GRACE_CEILING_MS: u64 = 3_600_000;
 
+    /// What can be wrong with limits, in the order in which it is looked for.
+    pub const FAULTS: [&str; 6] = [
+        "a buyer must be allowed at least one place, in one order, in one hold",
+        "an order may not have more places than its buyer",
+        "an order may have at most 1,000 places",
+        "a hold must last some time, and no longer than it may in all",
+        "a hold may last at most seven days in all",
+        "the grace for payments may be at most one hour",
+    ];
+
     /// Whether the limits make sense together.
     ///
     /// # Errors
     /// What is wrong, in words: the first fault.
     pub const fn check(&self) -> Result<(), &'static str> {
         if self.places_per_order_max == 0 || self.places_per_buyer_max == 0 || self.holds_per_buyer_max == 0 {
-            return Err("a buyer must be allowed at least one place, in one order, in one hold");
+            return Err(Self::FAULTS[0]);
         }
         if self.places_per_order_max > self.places_per_buyer_max {
-            return Err("an order may not have more places than its buyer");
+            return Err(Self::FAULTS[1]);
         }
         if self.places_per_order_max > Self::PLACES_PER_ORDER_CEILING {
-            return Err("an order may have at most 1,000 places");
+            return Err(Self::FAULTS[2]);
         }
         if self.hold_ms == 0 || self.hold_ms > self.hold_total_max_ms {
-            return Err("a hold must last some time, and no longer than it may in all");
+            return Err(Self::FAULTS[3]);
         }
         if self.hold_total_max_ms > Self::HOLD_TOTAL_CEILING_MS {
-            return Err("a hold may last at most seven days in all");
+            return Err(Self::FAULTS[4]);
         }
         if self.payment_grace_ms > Self::PAYMENT_GRACE_CEILING_MS {
-            return Err("the grace for payments may be at most one hour");
+            return Err(Self::FAULTS[5]);
         }
         Ok(())
     }

@@ -1,9 +1,14 @@
 //! Rejections: a business *no*, ordered by precedence. The first that applies is the one told.
 
-use crate::{AreaIdx, Minor, SeatIdx, TierIdx, UnixMillis};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{AreaIdx, Limits, Minor, SeatIdx, TierIdx, UnixMillis};
+
+/// Words of this program. By another name, since serde takes a `&str` for one that is borrowed from what is read.
+type Words = &'static str;
 
 /// Why a command changes nothing. Variants stand in order of precedence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rejection {
     /// The id was used before for something else.
     HoldIdReused,
@@ -40,7 +45,7 @@ pub enum Rejection {
     /// A tier has no price, two prices, or one above [`crate::Minor::PRICE_MAX`].
     BadPrices(TierIdx),
     /// A limit is zero or contradicts another.
-    BadLimits(&'static str),
+    BadLimits(#[serde(deserialize_with = "fault_of_limits")] Words),
     /// More places than one order may have.
     OrderLimit {
         /// The limit.
@@ -119,6 +124,12 @@ pub enum Rejection {
     },
 }
 
+/// Words that came over a wire, as this program has them.
+fn fault_of_limits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Words, D::Error> {
+    let words = String::deserialize(deserializer)?;
+    Ok(Limits::FAULTS.into_iter().find(|known| *known == words).unwrap_or("the limits cannot be"))
+}
+
 impl Rejection {
     /// The stable name that problems, metrics and clients use.
     #[must_use]
@@ -160,6 +171,20 @@ impl Rejection {
             Self::BadRefundLine { .. } => "bad_refund_line",
             Self::UnknownRefund => "unknown_refund",
             Self::CaptureShort { .. } => "capture_short",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejection_that_went_over_a_wire_says_the_same() {
+        let said = Limits::FAULTS.map(Rejection::BadLimits).into_iter().chain([Rejection::UnknownHold]);
+        for rejection in said {
+            let bytes = postcard::to_stdvec(&rejection).unwrap();
+            assert_eq!(postcard::from_bytes::<Rejection>(&bytes).unwrap(), rejection);
         }
     }
 }

@@ -92,6 +92,8 @@ pub(super) enum Operate {
     Reset,
     /// The event's history is damaged: answer this to everybody.
     Condemn(AskError),
+    /// Another node runs the event.
+    StepDown,
     /// Keep a snapshot and stop for good, unless somebody needs the event; answers whether it stopped.
     Unload(oneshot::Sender<bool>),
     /// Finish what was taken, keep a snapshot and stop for good. The gate is closed already.
@@ -173,6 +175,11 @@ impl EventActor {
                 if let Standing::Down { why, needs_operator } = &standing {
                     tracing::error!(event = %self.event, why, needs_operator, "the event is down");
                 }
+                if standing == Standing::Elsewhere {
+                    tracing::info!(event = %self.event, "another node runs the event, stepping down");
+                    // The registry forgets it; who asks again is led to the other.
+                    self.shared.gate.close();
+                }
                 self.shared.set_standing(standing);
             }
             Output::Quarantined { quarantined_count } => {
@@ -242,15 +249,20 @@ impl EventActor {
         }));
     }
 
+    /// An armed timer would keep the context, and with it the view's channel, open past the last handle.
+    fn disarm(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+    }
+
     /// Stops for good. The context ends when the last handle is dropped; until then it answers *not applied*.
     fn close(&mut self, ctx: &mut Context<Self>) {
         let Some(closed) = self.closing.take() else { return };
         self.shared.gate.close();
         let snapshot = self.sequencer.last_snapshot();
         self.feed(Input::Close, ctx);
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
+        self.disarm(ctx);
         let (journal, event) = (Arc::clone(&self.loader.journal), self.event);
         actix_rt::spawn(async move {
             if let Some(due) = snapshot {
@@ -333,10 +345,11 @@ impl Handler<Operate> for EventActor {
             Operate::Reset => self.feed(Input::Reset, ctx),
             Operate::Condemn(answer) => {
                 self.feed(Input::Condemned(answer), ctx);
-                // An armed timer would keep the context, and with it the view's channel, open past the last handle.
-                if let Some(timer) = self.timer.take() {
-                    ctx.cancel_future(timer);
-                }
+                self.disarm(ctx);
+            }
+            Operate::StepDown => {
+                self.feed(Input::StepDown, ctx);
+                self.disarm(ctx);
             }
             Operate::Unload(done) => {
                 let is_watched = self.view.receiver_count() > super::handle::OWN_RECEIVERS;

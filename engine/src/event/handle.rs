@@ -183,6 +183,12 @@ impl Handle {
         self.actor.do_send(Operate::Condemn(answer));
     }
 
+    /// Another node runs the event: nobody is let in any more, and who is inside is told what is known.
+    pub(super) fn step_down(&self) {
+        self.shared.gate.close();
+        self.actor.do_send(Operate::StepDown);
+    }
+
     /// Unloads the event unless it is needed; tells whether it is gone.
     pub(super) async fn unload(&self) -> bool {
         let (done, unloaded) = oneshot::channel();
@@ -204,21 +210,21 @@ impl Handle {
     }
 }
 
-pub(super) fn decided(told: Told) -> Result<Decided, AskError> {
+pub(crate) fn decided(told: Told) -> Result<Decided, AskError> {
     match told {
         Told::Decided(decided) => Ok(decided),
         Told::Hold(_) | Told::Order(_) => Err(mismatch()),
     }
 }
 
-pub(super) fn looked_hold(told: Told) -> Result<Looked<HoldView>, AskError> {
+pub(crate) fn looked_hold(told: Told) -> Result<Looked<HoldView>, AskError> {
     match told {
         Told::Hold(looked) => Ok(looked),
         Told::Decided(_) | Told::Order(_) => Err(mismatch()),
     }
 }
 
-pub(super) fn looked_order(told: Told) -> Result<Looked<OrderView>, AskError> {
+pub(crate) fn looked_order(told: Told) -> Result<Looked<OrderView>, AskError> {
     match told {
         Told::Order(looked) => Ok(looked),
         Told::Decided(_) | Told::Hold(_) => Err(mismatch()),

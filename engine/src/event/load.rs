@@ -9,12 +9,12 @@ use usher_core::plan::Layout;
 use usher_core::{EventId, Fact, Inventory};
 
 use super::sequencer::guarded;
-use super::{Plan, PlanError, Plans};
+use super::{ClaimError, Ownership, Plan, PlanError, Plans};
 use crate::fail_point;
 use crate::journal::{EntryHash, Journal, JournalError, SealedEntry, StoredSnapshot, Tenure, snapshot};
 
 /// Entries read and replayed at once.
-const LOAD_PAGE_ENTRIES: usize = 1_024;
+pub(super) const LOAD_PAGE_ENTRIES: usize = 1_024;
 
 /// An event rebuilt from its journal.
 #[derive(Debug, Clone)]
@@ -49,6 +49,9 @@ pub enum LoadError {
     /// The event has no plan yet.
     #[error("the event has no seating plan yet")]
     NoPlan,
+    /// Another node runs it.
+    #[error("another node runs the event")]
+    Elsewhere,
     /// Trying again gives the same: damage, a newer version, another plan than the published one.
     #[error("{0}")]
     Refused(String),
@@ -64,6 +67,15 @@ impl From<PlanError> for LoadError {
             PlanError::NoPlan => Self::NoPlan,
             PlanError::Unusable(_) => Self::Refused(error.to_string()),
             PlanError::Unavailable(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<ClaimError> for LoadError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Elsewhere => Self::Elsewhere,
+            ClaimError::Unavailable(why) => Self::Unavailable(why),
         }
     }
 }
@@ -93,15 +105,17 @@ pub struct Loader {
     pub journal: Arc<dyn Journal>,
     /// Where plans come from.
     pub plans: Plans,
+    /// Which events may run here.
+    pub ownership: Arc<dyn Ownership>,
     /// Where replaying runs.
     pub heavy: Heavy,
 }
 
 /// A state and the entry it stands after.
-struct Replayed {
-    inventory: Inventory,
-    seq: u64,
-    hash: EntryHash,
+pub(super) struct Replayed {
+    pub(super) inventory: Inventory,
+    pub(super) seq: u64,
+    pub(super) hash: EntryHash,
 }
 
 impl Loader {
@@ -111,6 +125,7 @@ impl Loader {
     /// See [`LoadError`].
     pub async fn load(&self, event: EventId, doubt: Option<Doubt>) -> Result<Loaded, LoadError> {
         let plan = (self.plans)(event).await?;
+        self.ownership.claim(event).await?;
         let tenure = self.journal.take_over(event).await?;
         fail_point!("load.taken_over");
         let doubt_landed = match doubt {
@@ -138,7 +153,7 @@ impl Loader {
         doubt_landed: bool,
     ) -> Result<Loaded, LoadError> {
         let kept = self.journal.snapshot(event).await?;
-        let start = self.restored(kept, &tenure, Arc::clone(&plan.layout)).await;
+        let start = self.restored(kept, tenure.head_seq, Arc::clone(&plan.layout)).await;
         let snapshot_seq = start.as_ref().map_or(0, |start| start.seq);
         let inventory = match start {
             Some(start) => match self.replay(event, start, &tenure, plan).await? {
@@ -203,8 +218,13 @@ impl Loader {
         Ok((at.seq == tenure.head_seq && at.hash == tenure.head_hash).then_some(at))
     }
 
-    async fn restored(&self, kept: Option<StoredSnapshot>, tenure: &Tenure, layout: Arc<Layout>) -> Option<Replayed> {
-        let StoredSnapshot { seq, hash, bytes } = kept.filter(|kept| kept.seq <= tenure.head_seq)?;
+    pub(super) async fn restored(
+        &self,
+        kept: Option<StoredSnapshot>,
+        head_seq: u64,
+        layout: Arc<Layout>,
+    ) -> Option<Replayed> {
+        let StoredSnapshot { seq, hash, bytes } = kept.filter(|kept| kept.seq <= head_seq)?;
         let work = self.heavy.run(move || {
             let state = snapshot::decode(&bytes).map_err(|error| error.to_string())?;
             Inventory::restore(layout, state).map_err(str::to_owned)
@@ -223,7 +243,7 @@ impl Loader {
     }
 }
 
-fn evolved(mut inventory: Inventory, page: &[SealedEntry]) -> Inventory {
+pub(super) fn evolved(mut inventory: Inventory, page: &[SealedEntry]) -> Inventory {
     for fact in page.iter().flat_map(|sealed| &sealed.entry.facts) {
         inventory.evolve(fact);
     }
@@ -231,7 +251,7 @@ fn evolved(mut inventory: Inventory, page: &[SealedEntry]) -> Inventory {
 }
 
 /// Indexes of facts mean nothing in another plan: found before any of them is applied.
-fn check_plan(facts: &[Fact], plan: &Plan) -> Result<(), LoadError> {
+pub(super) fn check_plan(facts: &[Fact], plan: &Plan) -> Result<(), LoadError> {
     let published = facts
         .iter()
         .find_map(|fact| if let Fact::Published { plan_digest, .. } = fact { Some(plan_digest) } else { None });
@@ -261,7 +281,10 @@ fn finished(
 
 impl Heavy {
     /// Runs work where it may take its time; a panic in it refuses the event.
-    async fn run<R: Send + 'static>(self, work: impl FnOnce() -> R + Send + 'static) -> Result<R, LoadError> {
+    pub(super) async fn run<R: Send + 'static>(
+        self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, LoadError> {
         let done = match self {
             Self::OffThread => tokio::task::spawn_blocking(work).await.ok(),
             Self::Here => guarded(work).ok(),

@@ -2,10 +2,12 @@
 
 mod actor;
 mod arbiters;
+mod follow;
 mod gate;
 mod handle;
 pub mod load;
 pub mod metrics;
+mod ownership;
 mod parts;
 mod plan;
 mod registry;
@@ -14,18 +16,22 @@ pub mod sequencer;
 mod standing;
 mod view;
 
+use serde::{Deserialize, Serialize};
 use usher_core::{Answer, Phase, Rejection};
 
+pub(crate) use follow::Followed;
 pub use handle::Handle;
+pub(crate) use handle::{decided, looked_hold, looked_order};
+pub use ownership::{ClaimError, Ownership, Sole};
 pub use parts::{Limits, OnCommitted, OpenError, Parts};
 pub use plan::{Plan, PlanError, Plans};
 pub use registry::{LOADS_AT_ONCE_MAX, Registry, SWEEP_MS};
-pub use sequencer::Rules;
+pub use sequencer::{Request, Rules, Told};
 pub use standing::{EventStatus, Standing};
 pub use view::View;
 
 /// What a caller gets once its facts are durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
     /// What the core answers.
     pub answer: Answer,
@@ -34,7 +40,7 @@ pub struct Decided {
 }
 
 /// What a look at one thing of an event found. It contains everything that was decided before the look.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Looked<T> {
     /// The thing, if the event knows it.
     pub found: Option<T>,
@@ -45,7 +51,7 @@ pub struct Looked<T> {
 }
 
 /// Why a caller got no decision.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum AskError {
     /// A business *no*, as durable as a yes.
     #[error("rejected: {}", .0.code())]

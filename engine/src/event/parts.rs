@@ -5,7 +5,7 @@ use std::sync::Arc;
 use usher_core::EventId;
 
 use super::load::LoadError;
-use super::{AskError, Plans, Rules};
+use super::{AskError, Ownership, Plans, Rules};
 use crate::clock::Clock;
 use crate::journal::Journal;
 
@@ -48,6 +48,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Who follows.
     pub on_committed: OnCommitted,
+    /// Which events may run here.
+    pub ownership: Arc<dyn Ownership>,
     /// What decides.
     pub rules: Rules,
     /// How much runs at once.
@@ -55,7 +57,7 @@ pub struct Parts {
 }
 
 /// An event cannot be opened.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum OpenError {
     /// No such event.
     #[error("no such event")]
@@ -66,6 +68,9 @@ pub enum OpenError {
     /// Too many events are in use.
     #[error("too many events are in use at once")]
     TooMany,
+    /// Another node runs it.
+    #[error("another node runs the event")]
+    Elsewhere,
     /// The process is about to stop.
     #[error("shutting down")]
     Draining,
@@ -80,7 +85,15 @@ pub enum OpenError {
 
 impl From<OpenError> for AskError {
     fn from(error: OpenError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            OpenError::Elsewhere => Self::NotApplied,
+            OpenError::UnknownEvent
+            | OpenError::NoPlan
+            | OpenError::TooMany
+            | OpenError::Draining
+            | OpenError::Refused(_)
+            | OpenError::Unavailable(_) => Self::Unavailable(error.to_string()),
+        }
     }
 }
 
@@ -89,6 +102,7 @@ impl From<LoadError> for OpenError {
         match error {
             LoadError::UnknownEvent => Self::UnknownEvent,
             LoadError::NoPlan => Self::NoPlan,
+            LoadError::Elsewhere => Self::Elsewhere,
             LoadError::Refused(why) => Self::Refused(why),
             LoadError::Unavailable(why) => Self::Unavailable(why),
         }

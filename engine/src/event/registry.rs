@@ -3,6 +3,7 @@
 //! Callers who come while an event loads share the load. An event that cannot be loaded is remembered with its reason,
 //! and the others run on. A dead actor (a fault in the shell itself) is replaced, with a pause that grows.
 
+mod unload;
 mod verification;
 
 use std::collections::{BTreeMap, HashMap};
@@ -108,8 +109,12 @@ impl Registry {
     /// The operating system gives no threads.
     pub fn new(parts: Parts) -> io::Result<Self> {
         let arbiters = Arbiters::start(parts.limits.arbiters_count)?;
-        let loader =
-            Loader { journal: Arc::clone(&parts.journal), plans: Arc::clone(&parts.plans), heavy: Heavy::OffThread };
+        let loader = Loader {
+            journal: Arc::clone(&parts.journal),
+            plans: Arc::clone(&parts.plans),
+            ownership: Arc::clone(&parts.ownership),
+            heavy: Heavy::OffThread,
+        };
         let places = Arc::new(Semaphore::new(parts.limits.loaded_events_max.clamp(1, Semaphore::MAX_PERMITS)));
         let inner = Arc::new_cyclic(|me| Inner {
             me: Weak::clone(me),
@@ -163,7 +168,8 @@ impl Registry {
         handle::looked_order(self.send(event, Request::LookOrder(order)).await?)
     }
 
-    async fn send(&self, event: EventId, request: Request) -> Result<Told, AskError> {
+    /// As [`Registry::ask`] and the looks; an event that cannot be opened is told apart.
+    pub(crate) async fn serve(&self, event: EventId, request: Request) -> Result<Result<Told, AskError>, OpenError> {
         let mut handle = self.handle(event).await?;
         let mut permit = handle.enter();
         if permit.as_ref().err() == Some(&AskError::NotApplied) {
@@ -171,7 +177,14 @@ impl Registry {
             handle = self.handle(event).await?;
             permit = handle.enter();
         }
-        handle.send(permit?, request).await
+        Ok(match permit {
+            Ok(permit) => handle.send(permit, request).await,
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    async fn send(&self, event: EventId, request: Request) -> Result<Told, AskError> {
+        self.serve(event, request).await?
     }
 
     /// The event's committed state.
@@ -196,40 +209,6 @@ impl Registry {
             tokio::time::sleep(Duration::from_millis(SWEEP_MS)).await;
             self.sweep().await;
         }
-    }
-
-    /// Unloads events that nobody used for [`super::Limits::idle_ms`] and forgets dead ones.
-    pub async fn sweep(&self) {
-        let now = self.inner.parts.clock.now();
-        for handle in self.inner.handles() {
-            if !handle.actor.connected() {
-                // Its watchers see the channel closed already; the next ask makes a new one.
-                continue;
-            }
-            if now.ms_since(handle.shared.last_used()) >= self.inner.parts.limits.idle_ms && handle.unload().await {
-                self.inner.forget(&handle);
-            }
-        }
-    }
-
-    /// Unloads an event unless somebody needs it: for one that was deleted.
-    pub async fn unload(&self, event: EventId) {
-        if let Some(handle) = self.inner.running(event)
-            && handle.unload().await
-        {
-            self.inner.forget(&handle);
-        }
-    }
-
-    /// Takes no more asks, finishes those taken, keeps snapshots, unloads everything and ends the threads.
-    pub async fn drain(&self) {
-        self.inner.draining.store(true, Ordering::Release);
-        let handles = self.inner.handles();
-        futures_util::future::join_all(handles.iter().map(Handle::drain)).await;
-        for handle in &handles {
-            self.inner.forget(handle);
-        }
-        self.inner.arbiters.stop().await;
     }
 
     /// Every event that is loaded or failed to load, by id.
@@ -277,9 +256,13 @@ impl Inner {
         }
     }
 
-    async fn open(&self, event: EventId) -> Result<Handle, OpenError> {
+    fn turn(&self, event: EventId) -> Turn<'_> {
         let line = Arc::clone(locked(&self.turns).entry(event).or_default());
-        let turn = Turn { inner: self, event, line };
+        Turn { inner: self, event, line }
+    }
+
+    async fn open(&self, event: EventId) -> Result<Handle, OpenError> {
+        let turn = self.turn(event);
         let _mine = turn.line.lock().await;
         if self.draining.load(Ordering::Acquire) {
             return Err(OpenError::Draining);
@@ -336,35 +319,16 @@ impl Inner {
     fn note_failure(&self, event: EventId, error: &OpenError) {
         let again_at = match error {
             // Any id can be asked for: what is unknown is not remembered.
-            OpenError::UnknownEvent | OpenError::NoPlan | OpenError::TooMany | OpenError::Draining => return,
+            OpenError::UnknownEvent
+            | OpenError::NoPlan
+            | OpenError::TooMany
+            | OpenError::Elsewhere
+            | OpenError::Draining => return,
             OpenError::Refused(_) => None,
             OpenError::Unavailable(_) => Some(self.parts.clock.now().plus_ms(COOL_DOWN_MS)),
         };
         tracing::error!(%event, %error, "the event cannot be loaded");
         locked(&self.troubles).entry(event).or_default().failure = Some((error.clone(), again_at));
-    }
-
-    /// Room for one more event; the one unused for longest makes it, if nobody needs it.
-    async fn place(&self) -> Result<Place, OpenError> {
-        let take = || {
-            let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
-            self.series.events_loaded.increment(1.0);
-            Some(Place { _permit: permit, loaded: self.series.events_loaded.clone() })
-        };
-        if let Some(place) = take() {
-            return Ok(place);
-        }
-        let mut handles = self.handles();
-        handles.sort_by_key(|handle| handle.shared.last_used());
-        for handle in handles {
-            if handle.unload().await {
-                self.forget(&handle);
-                if let Some(place) = take() {
-                    return Ok(place);
-                }
-            }
-        }
-        Err(OpenError::TooMany)
     }
 
     fn start(&self, event: EventId, loaded: Loaded, place: Place) -> Result<Handle, OpenError> {

@@ -12,6 +12,8 @@ pub enum Standing {
         /// Why.
         why: String,
     },
+    /// Another node runs it.
+    Elsewhere,
     /// It refuses all asks.
     Down {
         /// Why.

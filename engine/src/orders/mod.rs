@@ -8,7 +8,7 @@ mod projector;
 
 pub use metrics::describe;
 pub use projection::{Projected, Projection, Touched, ticket_of};
-pub use projector::{OnOrders, Projector, ProjectorParts};
+pub use projector::{IsMine, OnOrders, Projector, ProjectorParts};
 
 use async_trait::async_trait;
 use usher_core::{
@@ -154,6 +154,10 @@ pub struct ViewChanges {
 pub trait Views: Send + Sync + 'static {
     /// The last entry of the event that the views contain; 0 for none.
     async fn checkpoint(&self, event: EventId) -> Result<u64, StoreError>;
+    /// The last entry that the views are known to contain: for whoever only waits for it, and projects nothing.
+    async fn shows(&self, event: EventId) -> Result<u64, StoreError> {
+        self.checkpoint(event).await
+    }
     /// Applies changes and moves the checkpoint, both or neither.
     async fn apply(&self, event: EventId, checkpoint: u64, changes: ViewChanges) -> Result<(), StoreError>;
     /// Holds by id; unknown ones are left out.

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 use usher_core::{Currency, EventId, Fact, OrderId};
 
@@ -28,6 +30,16 @@ const GATHER: Duration = Duration::from_millis(20);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 /// The first pause after a step that failed.
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
+
+/// Between two looks at views that another node keeps.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// Events whose views are looked at wait for each other where they share one of so many places.
+const LOOKS_MAX: usize = 32;
+/// Events of other nodes remembered.
+const SHOWN_MAX: usize = 10_000;
+
+/// Whether an event's journal is this node's to follow.
+pub type IsMine = Arc<dyn Fn(EventId) -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// Hears which orders of an event changed.
 pub type OnOrders = Arc<dyn Fn(EventId, &[OrderId]) + Send + Sync>;
@@ -58,6 +70,8 @@ struct Shared {
     /// Somebody waits for the views.
     hurry: Notify,
     progress: watch::Sender<u64>,
+    /// Of all who wait for the same views of another node, one looks.
+    looks: Vec<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -65,6 +79,8 @@ struct State {
     dirty: BTreeSet<EventId>,
     committed: BTreeMap<EventId, u64>,
     checkpoints: BTreeMap<EventId, u64>,
+    /// How far views that another node keeps were seen to be.
+    shown: BTreeMap<EventId, u64>,
     currencies: BTreeMap<EventId, Currency>,
 }
 
@@ -76,12 +92,17 @@ enum StepError {
     Store(#[from] StoreError),
 }
 
+fn all() -> IsMine {
+    Arc::new(|_| std::future::ready(true).boxed())
+}
+
 impl Projector {
     /// A projector that does nothing until [`Projector::run`] or [`Projector::project_all`].
     #[must_use]
     pub fn new(parts: ProjectorParts) -> Self {
         let (state, wake, hurry, progress) = (Mutex::default(), Notify::new(), Notify::new(), watch::Sender::new(0));
-        Self { shared: Arc::new(Shared { parts, state, wake, hurry, progress }) }
+        let looks = (0..LOOKS_MAX).map(|_| tokio::sync::Mutex::default()).collect();
+        Self { shared: Arc::new(Shared { parts, state, wake, hurry, progress, looks }) }
     }
 
     /// Says that an event's journal has reached `seq`. Never waits.
@@ -94,8 +115,50 @@ impl Projector {
         self.shared.wake.notify_one();
     }
 
+    /// The event has changed hands, from this node or to it: what was known of its views stands no more.
+    pub fn let_go(&self, event: EventId) {
+        self.shared.with_state(|state| {
+            state.dirty.remove(&event);
+            state.committed.remove(&event);
+            state.checkpoints.remove(&event);
+        });
+    }
+
     /// Waits until the views contain entry `seq` of an event, at most `wait`; tells whether they do.
     pub async fn caught_up(&self, event: EventId, seq: u64, wait: Duration) -> bool {
+        // What is committed here is told before it is answered; what was not told is projected by another node.
+        let is_told = self.shared.with_state(|state| state.committed.get(&event).is_some_and(|told| *told >= seq));
+        if is_told || seq == 0 {
+            self.caught_up_here(event, seq, wait).await
+        } else {
+            tokio::time::timeout(wait, self.caught_up_elsewhere(event, seq)).await.is_ok()
+        }
+    }
+
+    async fn caught_up_elsewhere(&self, event: EventId, seq: u64) {
+        let is_shown = || self.shared.with_state(|state| state.shown.get(&event).is_some_and(|shown| *shown >= seq));
+        let place = usize::try_from(event.0 % LOOKS_MAX as u128).unwrap_or_default();
+        while !is_shown() {
+            let _turn = self.shared.looks[place].lock().await;
+            if is_shown() {
+                return;
+            }
+            match self.shared.parts.views.shows(event).await {
+                Ok(shown) => self.shared.with_state(|state| {
+                    if state.shown.len() >= SHOWN_MAX {
+                        state.shown.clear();
+                    }
+                    state.shown.insert(event, shown);
+                }),
+                Err(error) => tracing::debug!(%event, %error, "not seen how far the views are"),
+            }
+            if !is_shown() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+    }
+
+    async fn caught_up_here(&self, event: EventId, seq: u64, wait: Duration) -> bool {
         let mut progress = self.shared.progress.subscribe();
         let reached = || self.shared.with_state(|state| state.checkpoints.get(&event).is_some_and(|at| *at >= seq));
         let wait_for_it = async {
@@ -112,10 +175,15 @@ impl Projector {
 
     /// Follows all journals until the future is dropped; dropping it between two steps loses nothing.
     pub async fn run(&self) {
+        self.run_for(&all()).await;
+    }
+
+    /// As [`Projector::run`], of the journals that are this node's at its start, and of those it is told of later.
+    pub async fn run_for(&self, is_mine: &IsMine) {
         let mut back_off = BACK_OFF_MIN;
         let mut listed = false;
         loop {
-            let outcome = if listed { self.drain_dirty().await } else { self.mark_all().await };
+            let outcome = if listed { self.drain_dirty().await } else { self.mark_all(is_mine).await };
             match outcome {
                 Ok(()) => {
                     back_off = BACK_OFF_MIN;
@@ -147,7 +215,7 @@ impl Projector {
     /// # Errors
     /// The journal cannot be listed or a store failed. A damaged journal is logged and passed over.
     pub async fn project_all(&self) -> Result<(), StoreError> {
-        self.mark_all().await.map_err(StepError::into_store)?;
+        self.mark_all(&all()).await.map_err(StepError::into_store)?;
         self.drain_dirty().await.map_err(StepError::into_store)
     }
 
@@ -164,12 +232,16 @@ impl Projector {
         self.shared.wake.notified().await;
     }
 
-    async fn mark_all(&self) -> Result<(), StepError> {
+    async fn mark_all(&self, is_mine: &IsMine) -> Result<(), StepError> {
         let mut after = None;
         loop {
             let events = self.shared.parts.journal.events(after, LIST_EVENTS_MAX).await?;
             after = events.last().copied();
-            self.shared.with_state(|state| state.dirty.extend(&events));
+            for event in &events {
+                if is_mine(*event).await {
+                    self.shared.with_state(|state| state.dirty.insert(*event));
+                }
+            }
             if events.len() < LIST_EVENTS_MAX {
                 return Ok(());
             }

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use usher_core::plan::generate;
 use usher_core::{EventId, Fact, Limits, Minor, Priced, TierIdx, UnixMillis};
 use usher_engine::event::load::{Heavy, LoadError, Loader};
-use usher_engine::event::{Plan, Plans};
+use usher_engine::event::{Plan, Plans, Sole};
 use usher_engine::journal::{AppendError, Entry, Journal, JournalError, SealedEntry, StoredSnapshot, Tenure};
 
 use crate::support::memory_journal::MemoryJournal;
@@ -64,7 +64,7 @@ async fn who_is_overtaken_while_loading_is_told_to_try_again_and_not_that_the_jo
         let plan = Plan { layout: Arc::clone(&layout), digest: DIGEST };
         std::future::ready(Ok(plan)).boxed()
     });
-    let loader = Loader { journal, plans, heavy: Heavy::Here };
+    let loader = Loader { journal, plans, ownership: Arc::new(Sole), heavy: Heavy::Here };
     let overtaken = loader.load(EVENT, None).await;
     assert!(matches!(overtaken, Err(LoadError::Unavailable(_))), "{overtaken:?}");
     assert_eq!(loader.load(EVENT, None).await.unwrap().tenure.head_seq, 2);

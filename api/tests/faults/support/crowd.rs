@@ -32,7 +32,12 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// Looks at the event; nobody comes yet.
     pub(crate) async fn before(shop: &Shop, event: &str, seed: u64) -> Self {
-        let api = Api::new(vec![shop.url.clone()]).unwrap();
+        Self::at(shop, vec![shop.url.clone()], event, seed).await
+    }
+
+    /// The same at several nodes; nobody comes yet.
+    pub(crate) async fn at(shop: &Shop, urls: Vec<String>, event: &str, seed: u64) -> Self {
+        let api = Api::new(urls).unwrap();
         let inspector = Inspector::with_key(api.clone(), shop.key.clone());
         let found = inspector.find_event(Some(event)).await.unwrap();
         let (seats_count, areas) = inspector.places(&found).await.unwrap();

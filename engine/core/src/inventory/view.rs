@@ -1,9 +1,11 @@
 //! What others may see of an inventory: values, copied out.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{BuyerId, CancelReason, HoldId, HoldLine, Minor, OrderId, RefundId, UnixMillis};
 
 /// Where the sale stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Not published.
@@ -21,7 +23,7 @@ pub enum Phase {
 }
 
 /// The state of one seat. Its number is its two bits in [`Inventory::availability`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum SeatStatus {
@@ -36,7 +38,7 @@ pub enum SeatStatus {
 }
 
 /// The state of one order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// No authorization yet.
@@ -52,7 +54,7 @@ pub enum OrderState {
 }
 
 /// A hold as its buyer may see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldView {
     /// Its id.
     pub hold: HoldId,
@@ -73,7 +75,7 @@ pub struct HoldView {
 }
 
 /// An order as the payment process and its buyer may see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderView {
     /// Its id.
     pub order: OrderId,
@@ -98,7 +100,7 @@ pub struct OrderView {
 }
 
 /// What the asker is told once the facts are durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// Done; nothing to show.
     Done,
@@ -118,7 +120,7 @@ pub enum Answer {
 }
 
 /// Places by state; seats and area places together. They sum to the capacity.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Free.
     pub available_count: u64,

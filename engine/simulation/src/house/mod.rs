@@ -17,7 +17,7 @@ use usher_core::{EventId, UnixMillis};
 use usher_engine::checkout::{Runner, RunnerParts};
 use usher_engine::clock::Clock;
 use usher_engine::event::load::{Heavy, Loader};
-use usher_engine::event::{Plan, Plans};
+use usher_engine::event::{Plan, Plans, Sole};
 use usher_engine::jobs::{Workers, WorkersConfig};
 use usher_engine::journal::Journal;
 use usher_engine::orders::{Projector, ProjectorParts};
@@ -105,7 +105,13 @@ impl House {
         let settings = IntakeSettings { secrets: vec![WebhookSecret::new(SECRET.to_owned())], livemode: false };
         let intake = Intake::new(settings, Arc::new(stores.clone()), clock.clone(), Arc::clone(&bell));
         let house = Self { process, sim: sim.clone(), handle: handle.clone(), stores: stores.clone(), runner, intake };
-        let loader = Loader { journal: Arc::clone(&journal), plans: plans(&outside.layout), heavy: Heavy::Here };
+        let loader = Loader {
+            journal: Arc::clone(&journal),
+            plans: plans(&outside.layout),
+            // Its journal's lease decides here who may take over.
+            ownership: Arc::new(Sole),
+            heavy: Heavy::Here,
+        };
         Actor::start(outside, handle, clock.clone(), loader, projector.clone());
         let inbox = InboxProcessor::new(InboxParts {
             inbox: Arc::new(stores.clone()),

@@ -53,6 +53,7 @@ pub const SCHEMA: &[Migration] = &[
     Migration { name: "0005_payments", cql: include_str!("../../../../schema/cql/0005_payments.cql") },
     Migration { name: "0006_jobs", cql: include_str!("../../../../schema/cql/0006_jobs.cql") },
     Migration { name: "0007_audit_log", cql: include_str!("../../../../schema/cql/0007_audit_log.cql") },
+    Migration { name: "0008_nodes", cql: include_str!("../../../../schema/cql/0008_nodes.cql") },
 ];
 
 /// What a migrator did.

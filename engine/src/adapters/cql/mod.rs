@@ -3,6 +3,7 @@
 //! - [`Cluster`] is the connection that the stores share. The driver's own defaults are unfit for conditional writes
 //!   (it repeats some of them and reports the repeat's refusal), so every statement says by [`How`] it may be sent.
 //! - [`journal`] keeps every event's history there.
+//! - [`CqlLeases`] says which nodes are alive and who owns which event.
 //! - [`Stores`] are the domain's stores over it, each a few tables that answer its questions.
 //! - [`migrate()`] brings the keyspace to this program's schema.
 //!
@@ -21,6 +22,7 @@ mod inbox;
 mod job_row;
 mod jobs;
 pub mod journal;
+mod leases;
 mod lists;
 mod metrics;
 mod migrate;
@@ -39,6 +41,7 @@ mod views;
 
 pub use cluster::Cluster;
 pub use failure::CqlError;
+pub use leases::CqlLeases;
 pub use metrics::describe;
 pub use migrate::{Applied, Migration, SCHEMA, migrate, migrate_to};
 pub use settings::{ClusterSettings, Login, Replication};

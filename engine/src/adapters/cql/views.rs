@@ -22,6 +22,8 @@ use crate::adapters::page::{self, Key, after};
 use crate::orders::{HeldRecord, OrderRecord, SalesFigures, ViewChanges, Views};
 use crate::store::{Page, StoreError};
 
+/// Events of other projectors remembered.
+const SEEN_MAX: usize = 10_000;
 /// How long emptying one table may take: every node that has rows of it must do so.
 const TRUNCATE_MAX: Duration = Duration::from_secs(60);
 /// The checkpoints last: while they are there, nothing is projected anew over what is left.
@@ -42,6 +44,28 @@ pub(super) struct CqlViews {
     tables: Arc<Tables>,
     /// Where this process last saw each event's views end: a step must start from what its projector read.
     known: Arc<Mutex<BTreeMap<EventId, u64>>>,
+    /// Where the views of events that others project were seen to end.
+    seen: Arc<Mutex<BTreeMap<EventId, Seen>>>,
+}
+
+/// Entries up to `shown` are in the views; they are or were being brought to `target`.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    target: u64,
+    shown: u64,
+}
+
+impl Seen {
+    /// One step begins when the one before is finished: who sees another target knows that of the last.
+    fn look(&mut self, target: u64, is_finished: bool) -> u64 {
+        if is_finished {
+            self.shown = target;
+        } else if target > self.target {
+            self.shown = self.shown.max(self.target);
+        }
+        self.target = target;
+        self.shown
+    }
 }
 
 struct Tables {
@@ -62,7 +86,7 @@ impl CqlViews {
             read_ticket: read("SELECT buyer_order, line FROM view_tickets WHERE ticket = ?").await?,
             read_sales: read("SELECT record FROM view_sales WHERE event = ?").await?,
         };
-        Ok(Self { cluster: Arc::clone(cluster), tables: Arc::new(tables), known: Arc::default() })
+        Ok(Self { cluster: Arc::clone(cluster), tables: Arc::new(tables), known: Arc::default(), seen: Arc::default() })
     }
 }
 
@@ -79,6 +103,20 @@ impl Views for CqlViews {
                 let seq = tables.steps.settled(cluster.session(), event).await?;
                 with_known(&known, |known| known.insert(event, seq));
                 Ok(seq)
+            })
+            .await
+    }
+
+    async fn shows(&self, event: EventId) -> Result<u64, StoreError> {
+        let (tables, seen) = (Arc::clone(&self.tables), Arc::clone(&self.seen));
+        self.cluster
+            .call(|cluster| async move {
+                let (target, is_finished) = tables.steps.glance(cluster.session(), event).await?;
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                if seen.len() >= SEEN_MAX {
+                    seen.clear();
+                }
+                Ok(seen.entry(event).or_default().look(target, is_finished))
             })
             .await
     }
@@ -194,4 +232,18 @@ impl Views for CqlViews {
 
 fn key(order: &OrderRecord) -> Key {
     Key { order: order.begun_at.0, tie: order.order.0.to_be_bytes().to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_step_that_is_under_way_only_the_one_before_is_known_to_be_shown() {
+        let mut seen = Seen::default();
+        let looks = [(3, true, 3), (5, false, 3), (5, false, 3), (9, false, 5), (9, true, 9), (12, false, 9)];
+        for (target, is_finished, shown) in looks {
+            assert_eq!(seen.look(target, is_finished), shown, "{target} {is_finished}");
+        }
+    }
 }

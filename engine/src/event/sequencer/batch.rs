@@ -1,5 +1,6 @@
 //! Who waits for what: asks not decided yet, decisions in no entry yet, and the entry on its way.
 
+use serde::{Deserialize, Serialize};
 use usher_core::{
     Answer, Command, Fact, HoldId, HoldView, Inventory, OrderId, OrderView, Phase, Rejection, UnixMillis,
 };
@@ -14,7 +15,7 @@ pub const ENTRY_COMMANDS_MAX: usize = 1_024;
 pub const ENTRY_FACTS_MAX: usize = 8_192;
 
 /// What can be asked of a sequencer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Decide this.
     Command(Command),
@@ -25,7 +26,7 @@ pub enum Request {
 }
 
 /// What an asker gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Told {
     /// To a command.
     Decided(Decided),

@@ -35,6 +35,8 @@ pub enum Input<T> {
     Reset,
     /// The event's history turned out to be damaged; everybody is told so.
     Condemned(AskError),
+    /// Another node runs the event now; everybody is told to ask again.
+    StepDown,
     /// The event is being unloaded; whoever still comes is told that nothing was done.
     Close,
 }

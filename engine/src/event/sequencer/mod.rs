@@ -118,6 +118,7 @@ impl<T> Sequencer<T> {
             Input::Tick => self.tick(at, out),
             Input::Reset => self.reset(at, out),
             Input::Condemned(answer) => self.condemned(answer, out),
+            Input::StepDown => self.step_down(out),
             Input::Close => self.state = State::Down { answer: AskError::NotApplied, until: None },
         }
         self.rearm(out);

@@ -174,6 +174,7 @@ impl<T> Sequencer<T> {
         self.give_doubtful_up(out);
         match error {
             LoadError::Unavailable(why) => self.reload(at, ReloadReason::LoadFailed(why), out),
+            LoadError::Elsewhere => self.leave(out),
             LoadError::UnknownEvent | LoadError::NoPlan | LoadError::Refused(_) => {
                 self.go_down(AskError::Unavailable(error.to_string()), None, out);
             }
@@ -207,6 +208,26 @@ impl<T> Sequencer<T> {
         }
         self.flush_asked = false;
         self.go_down(answer, None, out);
+    }
+
+    /// Another node runs the event. What is on its way may have become durable before that.
+    pub(super) fn step_down(&mut self, out: &mut Vec<Output<T>>) {
+        self.undecide_gathered();
+        if let Some(flight) = self.in_flight.take() {
+            let again = flight.lose(&AskError::OutcomeUnknown, out);
+            self.put_back(again);
+        }
+        self.flush_asked = false;
+        self.leave(out);
+    }
+
+    fn leave(&mut self, out: &mut Vec<Output<T>>) {
+        self.give_doubtful_up(out);
+        for ask in std::mem::take(&mut self.waiting) {
+            ask.refuse(AskError::NotApplied, out);
+        }
+        self.state = State::Down { answer: AskError::NotApplied, until: None };
+        out.push(Output::Stands(Standing::Elsewhere));
     }
 
     fn go_down(&mut self, answer: AskError, until: Option<UnixMillis>, out: &mut Vec<Output<T>>) {

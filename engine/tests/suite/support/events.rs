@@ -9,7 +9,7 @@ use usher_core::{
     Ask, BuyerId, Command, Currency, EventId, HoldId, Limits, Minor, PlaceHold, Priced, SeatIdx, TierIdx, UnixMillis,
 };
 use usher_engine::clock::Clock;
-use usher_engine::event::{self, AskError, Decided, Handle, Parts, Plan, PlanError, Registry, Rules};
+use usher_engine::event::{self, AskError, Decided, Handle, Ownership, Parts, Plan, PlanError, Registry, Rules, Sole};
 use usher_engine::journal::Journal;
 
 pub(crate) const DIGEST: [u8; 32] = [7; 32];
@@ -22,6 +22,7 @@ pub(crate) struct House {
     pub(crate) registry: Registry,
     pub(crate) layout: Arc<Layout>,
     pub(crate) clock: Clock,
+    pub(crate) plans: event::Plans,
     /// The catalogue's digest of every plan.
     pub(crate) digest: Arc<Mutex<[u8; 32]>>,
     /// What followers were told.
@@ -34,11 +35,13 @@ pub(crate) struct HouseSpec {
     pub(crate) rules: Rules,
     pub(crate) limits: event::Limits,
     pub(crate) clock: Clock,
+    pub(crate) ownership: Arc<dyn Ownership>,
 }
 
 impl Default for HouseSpec {
     fn default() -> Self {
-        Self { rules: Rules::default(), limits: event::Limits::default(), clock: Clock::system() }
+        let (rules, limits, clock) = (Rules::default(), event::Limits::default(), Clock::system());
+        Self { rules, limits, clock, ownership: Arc::new(Sole) }
     }
 }
 
@@ -67,9 +70,10 @@ impl House {
                 committed.lock().unwrap().push((event, seq));
             })
         };
-        let HouseSpec { rules, limits, clock } = spec;
-        let parts = Parts { journal, plans, clock: clock.clone(), on_committed, rules, limits };
-        Self { registry: Registry::new(parts).unwrap(), layout, clock, digest, committed, follower_panics }
+        let HouseSpec { rules, limits, clock, ownership } = spec;
+        let parts =
+            Parts { journal, plans: Arc::clone(&plans), clock: clock.clone(), on_committed, ownership, rules, limits };
+        Self { registry: Registry::new(parts).unwrap(), layout, clock, plans, digest, committed, follower_panics }
     }
 
     /// The event, published and on sale.

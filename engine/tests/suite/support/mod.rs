@@ -5,6 +5,7 @@ pub(crate) mod bucket_server;
 pub(crate) mod cql;
 pub(crate) mod events;
 pub(crate) mod memory_journal;
+pub(crate) mod memory_leases;
 pub(crate) mod payment_world;
 pub(crate) mod redis_server;
 pub(crate) mod servers;

@@ -1,0 +1,136 @@
+//! This house among others: its lease, and the way to the other nodes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::{Client, StatusCode};
+use sha2::Sha256;
+use tokio::runtime::Handle;
+use usher_core::EventId;
+use usher_engine::adapters::cql::CqlLeases;
+use usher_engine::clock::Clock;
+use usher_engine::cluster::{
+    Forward, ForwardError, LeaseTimes, Member, NodeLease, NodeRun, OnMoved, Reply, encode_request,
+};
+use usher_engine::event::Request;
+use usher_engine::ids;
+use usher_engine::orders::Projector;
+
+use super::journal::wait;
+use super::stores::Stores;
+use crate::access::seal::{NODE, SEAL, Sealed, TIME};
+use crate::config::{Fault, NodeSettings};
+use crate::state::NodeKey;
+
+/// How long another node may take to let a connection in: it is near, or it is gone.
+const CONNECT_MAX: Duration = Duration::from_millis(500);
+/// How long it may take to answer. An event that does not know what became of a command says so before.
+const ANSWER_MAX: Duration = Duration::from_millis(1_950);
+/// Idle connections are dropped before the other side does it.
+const IDLE_MAX: Duration = Duration::from_secs(3);
+
+/// This node's place among the others.
+pub(super) struct Among {
+    pub(super) member: Member,
+    /// What nodes prove themselves to each other with.
+    pub(super) key: NodeKey,
+}
+
+/// Takes this node's place among the others; `None` when it is the only one. Blocks; meant for the start of a program.
+pub(super) fn join(
+    settings: &NodeSettings,
+    stores: &Stores,
+    house_key: Option<&[u8; 32]>,
+    projector: &Projector,
+    home: &Handle,
+) -> Result<Option<Among>, Fault> {
+    let fault = |what: String| Fault { key: "node".to_owned(), what };
+    // Without the house's key the house does not open anyway.
+    let Some(house_key) = house_key.filter(|_| settings.is_one_of_several()) else { return Ok(None) };
+    let key = key_of(house_key);
+    let projector = projector.clone();
+    let on_moved: OnMoved = Arc::new(move |event| projector.let_go(event));
+    let Some(cluster) = stores.cluster.clone() else {
+        return Err(fault("several nodes need their stores in a cluster".to_owned()));
+    };
+    let run = NodeRun { node: settings.id.clone(), incarnation: ids::fresh() };
+    let me = NodeLease { run, address: settings.address.trim_end_matches('/').to_owned() };
+    let times = LeaseTimes::of(settings.lease.0);
+    wait(home, async move {
+        let leases = CqlLeases::open(&cluster).await.map_err(|error| fault(error.to_string()))?;
+        let member = Member::new(Arc::new(leases), me, times, on_moved);
+        member.join().await.map_err(|error| fault(error.to_string()))?;
+        Ok(Some(Among { member, key }))
+    })
+}
+
+/// The key that nodes prove themselves to each other with.
+fn key_of(house_key: &[u8; 32]) -> NodeKey {
+    let mut mac = Hmac::<Sha256>::new_from_slice(house_key).expect("HMAC takes keys of any length");
+    mac.update(b"usher node key 1");
+    NodeKey(mac.finalize().into_bytes().into())
+}
+
+/// The way to other nodes.
+pub(super) fn forward(from: &Member, key: &NodeKey, clock: &Clock, runtime: &Handle) -> Result<Forward, Fault> {
+    let client = Client::builder()
+        .connect_timeout(CONNECT_MAX)
+        .timeout(ANSWER_MAX)
+        .pool_idle_timeout(IDLE_MAX)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .tcp_nodelay(true)
+        .build()
+        .map_err(|error| Fault { key: "node".to_owned(), what: error.to_string() })?;
+    let wire = Arc::new(Wire { client, node: from.me().run.node.clone(), key: key.clone(), clock: clock.clone() });
+    let runtime = runtime.clone();
+    Ok(Arc::new(move |to, event, request| {
+        let wire = Arc::clone(&wire);
+        // Connections live on the house's threads, and a caller that goes away cuts no request in half.
+        let sent = runtime.spawn(async move { wire.send(&to, event, &request).await });
+        async move { sent.await.unwrap_or_else(|error| Err(ForwardError::Unanswered(error.to_string()))) }.boxed()
+    }))
+}
+
+struct Wire {
+    client: Client,
+    node: String,
+    key: NodeKey,
+    clock: Clock,
+}
+
+impl Wire {
+    async fn send(&self, to: &NodeLease, event: EventId, request: &Request) -> Result<Reply, ForwardError> {
+        let body = encode_request(request).map_err(|error| ForwardError::NotSent(error.to_string()))?;
+        let path = format!("/internal/v1/events/{event}/ask");
+        let at = self.clock.now();
+        let seal = Sealed { method: "POST", path: &path, node: &self.node, at, body: &body }.seal(&self.key.0);
+        let sent = self.client.post(format!("{}{path}", to.address));
+        let sent = sent.header(NODE, &self.node).header(TIME, at.0).header(SEAL, seal).body(body).send().await;
+        let answer = sent.map_err(|error| {
+            // A connection that never was carried nothing.
+            let is_unsent = error.is_connect();
+            let what = error.without_url().to_string();
+            if is_unsent { ForwardError::NotSent(what) } else { ForwardError::Unanswered(what) }
+        })?;
+        match answer.status() {
+            StatusCode::OK => {}
+            // Only what stood before the handler says so: nothing was asked.
+            StatusCode::NOT_FOUND => {
+                tracing::error!(
+                    node = to.run.node,
+                    "another node does not know this one: do they share a folder of keys?"
+                );
+                return Err(ForwardError::NotSent("not known there".to_owned()));
+            }
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::PAYLOAD_TOO_LARGE => {
+                return Err(ForwardError::NotSent(format!("turned away with {}", answer.status())));
+            }
+            other => return Err(ForwardError::Unanswered(format!("answered {other}"))),
+        }
+        let bytes = answer.bytes().await.map_err(|error| ForwardError::Unanswered(error.without_url().to_string()))?;
+        Reply::decode(&bytes).map_err(|error| ForwardError::Unanswered(error.to_string()))
+    }
+}

@@ -1,0 +1,333 @@
+//! One node of several: what it owns it asks here, the rest it hands to the owner.
+//!
+//! Whoever comes while an event has no owner waits a little: a dead one is seen within its lease, and one that leaves
+//! has let go in a moment. Nothing waits for long, and everything that waits holds a place of a bounded number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use metrics::counter;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+use usher_core::EventId;
+
+use super::relay::Relays;
+use super::replicas::Replicas;
+use super::{Forward, ForwardError, Member, NodeRun, Reply, metrics as names};
+use crate::event::{AskError, OpenError, Plans, Registry, Request, Told, View};
+use crate::feed::Feed;
+use crate::journal::Journal;
+
+/// Requests that are handed to other nodes, or wait for an owner, at once; more are told to come back.
+pub const FORWARDS_MAX: usize = 1_024;
+/// When those come back.
+const FORWARDS_RETRY_MS: u64 = 200;
+/// How long a request waits for its event to have an owner. What it has waited and what its owner then takes stay below
+/// the deadline of a request.
+const OWNER_WAIT_MAX: Duration = Duration::from_millis(1_500);
+/// Between two looks of a request that waits.
+const OWNER_LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The pause of the second in line to take a dead node's event over; the third takes two.
+const RANK_PAUSE: Duration = Duration::from_millis(700);
+/// Events taken over at once.
+const TAKE_OVERS_MAX: usize = 8;
+
+/// What one node of several is made of.
+pub struct SeveralParts {
+    /// This node's place among the others.
+    pub member: Member,
+    /// The way to them.
+    pub forward: Forward,
+    /// What they tell.
+    pub feed: Arc<dyn Feed>,
+    /// What replicas follow.
+    pub journal: Arc<dyn Journal>,
+    /// Where plans come from.
+    pub plans: Plans,
+    /// Where replicas live.
+    pub runtime: Handle,
+}
+
+pub(super) struct Several {
+    registry: Registry,
+    member: Member,
+    forward: Forward,
+    forwards: Semaphore,
+    replicas: Arc<Replicas>,
+    relays: Relays,
+    /// Held while this node's events are handed over: who comes second waits for the first.
+    handing_over: tokio::sync::Mutex<()>,
+    runtime: Handle,
+}
+
+/// What one round came to.
+enum Round {
+    Answered(Result<Result<Told, AskError>, OpenError>),
+    /// Certainly nothing was done: look again whose the event is.
+    Again,
+}
+
+impl Several {
+    pub(super) fn new(registry: Registry, parts: SeveralParts) -> Self {
+        let SeveralParts { member, forward, feed, journal, plans, runtime } = parts;
+        let replicas = Replicas::new(journal, plans, feed, member.clone(), runtime.clone());
+        let (forwards, relays) = (Semaphore::new(FORWARDS_MAX), Relays::default());
+        Self {
+            registry,
+            member,
+            forward,
+            forwards,
+            replicas: Arc::new(replicas),
+            relays,
+            handing_over: tokio::sync::Mutex::default(),
+            runtime,
+        }
+    }
+
+    pub(super) fn member(&self) -> &Member {
+        &self.member
+    }
+
+    pub(super) async fn serve(&self, event: EventId, request: Request) -> Result<Result<Told, AskError>, OpenError> {
+        if self.registry.is_running(event)
+            && let Round::Answered(answer) = self.serve_here(event, request.clone()).await
+        {
+            return answer;
+        }
+        let Ok(_place) = self.forwards.try_acquire() else {
+            counter!(names::FORWARDED, "result" => "full").increment(1);
+            return Ok(Err(AskError::Busy { retry_after_ms: FORWARDS_RETRY_MS }));
+        };
+        let began = Instant::now();
+        loop {
+            let round = match self.member.route(event) {
+                Some(owner) if !self.registry.is_running(event) => {
+                    if self.member.is_reachable(&owner.run) {
+                        self.serve_there(owner, event, request.clone()).await
+                    } else {
+                        Round::Again
+                    }
+                }
+                Some(_) | None => self.serve_here(event, request.clone()).await,
+            };
+            match round {
+                Round::Answered(answer) => return answer,
+                Round::Again if began.elapsed() >= OWNER_WAIT_MAX => return Ok(Err(AskError::NotApplied)),
+                Round::Again if self.member.route(event).is_some_and(|owner| self.member.is_reachable(&owner.run)) => {
+                    // The other has told, or was found, just now.
+                    tokio::task::yield_now().await;
+                }
+                Round::Again => self.member.next_look(OWNER_LOOK_EVERY).await,
+            }
+        }
+    }
+
+    async fn serve_here(&self, event: EventId, request: Request) -> Round {
+        match self.registry.serve(event, request).await {
+            // It was unloaded, or stepped down, before the request got in.
+            Ok(Err(AskError::NotApplied)) if !self.registry.is_running(event) => Round::Again,
+            Err(OpenError::Elsewhere) => Round::Again,
+            Err(OpenError::Draining) => {
+                if let Err(error) = self.member.look_up(event).await {
+                    tracing::warn!(%event, %error, "not found out who owns an event now");
+                }
+                Round::Again
+            }
+            answer @ (Ok(_)
+            | Err(
+                OpenError::UnknownEvent
+                | OpenError::NoPlan
+                | OpenError::TooMany
+                | OpenError::Refused(_)
+                | OpenError::Unavailable(_),
+            )) => Round::Answered(answer),
+        }
+    }
+
+    async fn serve_there(&self, owner: super::NodeLease, event: EventId, request: Request) -> Round {
+        let is_look = matches!(request, Request::LookHold(_) | Request::LookOrder(_));
+        let run = owner.run.clone();
+        let count = |result: &'static str| counter!(names::FORWARDED, "result" => result).increment(1);
+        match (self.forward)(owner, event, request).await {
+            Ok(Reply::Told(told)) => {
+                count("told");
+                self.replicas.heard(event, seq_of(&told));
+                Round::Answered(Ok(Ok(told)))
+            }
+            Ok(Reply::Refused(refusal)) => {
+                count("refused");
+                Round::Answered(Ok(Err(refusal)))
+            }
+            Ok(Reply::Closed(error)) => {
+                count("refused");
+                Round::Answered(Err(error))
+            }
+            Ok(Reply::NotOwner) => {
+                count("not_owner");
+                self.member.forget_route(event);
+                // A node that is leaving names itself until it has let go.
+                self.member.not_reached(&run);
+                Round::Again
+            }
+            Err(ForwardError::NotSent(why)) => {
+                count("not_sent");
+                tracing::debug!(%event, node = run.node, why, "an owner is not reached");
+                self.member.not_reached(&run);
+                Round::Again
+            }
+            Err(ForwardError::Unanswered(why)) => {
+                count("unanswered");
+                tracing::warn!(%event, node = run.node, why, "an owner does not answer");
+                // A look changes nothing: it may be sent again.
+                if is_look { Round::Again } else { Round::Answered(Ok(Err(AskError::OutcomeUnknown))) }
+            }
+        }
+    }
+
+    pub(super) async fn view(&self, event: EventId) -> Result<Arc<View>, OpenError> {
+        if self.is_elsewhere(event) {
+            return self.replicas.view(event).await;
+        }
+        match self.registry.view(event).await {
+            Err(OpenError::Elsewhere | OpenError::Draining) => self.replicas.view(event).await,
+            answer @ (Ok(_)
+            | Err(
+                OpenError::UnknownEvent
+                | OpenError::NoPlan
+                | OpenError::TooMany
+                | OpenError::Refused(_)
+                | OpenError::Unavailable(_),
+            )) => answer,
+        }
+    }
+
+    /// The event's views from whoever has them at the moment; the channel closes when that changes.
+    pub(super) async fn views(&self, event: EventId) -> Result<watch::Receiver<Arc<View>>, OpenError> {
+        if self.is_elsewhere(event) {
+            return self.replicas.subscribe(event).await;
+        }
+        match self.registry.subscribe(event).await {
+            Err(OpenError::Elsewhere | OpenError::Draining) => self.replicas.subscribe(event).await,
+            answer @ (Ok(_)
+            | Err(
+                OpenError::UnknownEvent
+                | OpenError::NoPlan
+                | OpenError::TooMany
+                | OpenError::Refused(_)
+                | OpenError::Unavailable(_),
+            )) => answer,
+        }
+    }
+
+    pub(super) async fn subscribe(self: &Arc<Self>, event: EventId) -> Result<watch::Receiver<Arc<View>>, OpenError> {
+        self.relays.subscribe(self, event, &self.runtime).await
+    }
+
+    pub(super) async fn is_owned_elsewhere(&self, event: EventId) -> bool {
+        if let Err(error) = self.member.look_up(event).await {
+            tracing::warn!(%event, %error, "not found out who owns an event");
+        }
+        self.is_elsewhere(event)
+    }
+
+    fn is_elsewhere(&self, event: EventId) -> bool {
+        !self.registry.is_running(event) && self.member.route(event).is_some()
+    }
+
+    pub(super) async fn run(self: &Arc<Self>) {
+        self.inherit().await;
+        tokio::join!(self.member.keep(), self.watch(), self.replicas.listen());
+    }
+
+    /// Takes what runs before this one owned, unless somebody was faster.
+    async fn inherit(&self) {
+        let left = match self.member.left_by_predecessors().await {
+            Ok(left) => left,
+            Err(error) => return tracing::warn!(%error, "not found out what this node owned before"),
+        };
+        stream::iter(left)
+            .for_each_concurrent(TAKE_OVERS_MAX, async |(run, event)| {
+                self.take_over(event).await;
+                if let Err(error) = self.member.unlist(&run, event).await {
+                    tracing::debug!(%event, %error, "an event stays among those of a run before this one");
+                }
+            })
+            .await;
+    }
+
+    /// Sees who is gone and takes over what they owned.
+    async fn watch(self: &Arc<Self>) {
+        loop {
+            tokio::time::sleep(self.member.times().looked_every).await;
+            self.registry.forget_closed();
+            match self.member.look().await {
+                Ok(gone) if !self.member.is_leaving() => {
+                    for run in gone {
+                        let several = Arc::clone(self);
+                        self.runtime.spawn(async move { several.take_over_from(run).await });
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "not seen who is alive"),
+            }
+            if self.member.is_in_doubt() {
+                self.check_owned().await;
+            }
+        }
+    }
+
+    async fn take_over_from(&self, run: NodeRun) {
+        tracing::warn!(node = run.node, "a node is gone");
+        match self.member.left_by(&run).await {
+            Ok(events) => {
+                stream::iter(events)
+                    .for_each_concurrent(TAKE_OVERS_MAX, async |event| self.take_over(event).await)
+                    .await;
+            }
+            Err(error) => tracing::warn!(%error, node = run.node, "its events are taken over when they are asked for"),
+        }
+    }
+
+    /// Loads an event whose owner is gone: its holds lapse, its views are brought up to date, its payments go on.
+    async fn take_over(&self, event: EventId) {
+        let rank = u32::try_from(self.member.rank(event)).unwrap_or(u32::MAX);
+        tokio::time::sleep(RANK_PAUSE.saturating_mul(rank)).await;
+        match self.registry.handle(event).await {
+            Ok(_) | Err(OpenError::Elsewhere | OpenError::Draining | OpenError::UnknownEvent | OpenError::NoPlan) => {}
+            Err(error @ (OpenError::TooMany | OpenError::Refused(_) | OpenError::Unavailable(_))) => {
+                tracing::warn!(%event, %error, "an event was not taken over");
+            }
+        }
+    }
+
+    /// Gives up what others have claimed while this node's lease had lapsed.
+    async fn check_owned(&self) {
+        for event in self.member.owned() {
+            match self.member.still_owns(event).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    counter!(names::STEP_DOWNS).increment(1);
+                    self.registry.step_down(event);
+                }
+                Err(error) => return tracing::warn!(%error, "not found out what this node still owns"),
+            }
+        }
+    }
+
+    pub(super) async fn hand_over(&self) {
+        let _first = self.handing_over.lock().await;
+        self.member.begin_leaving();
+        self.registry.drain().await;
+        self.member.leave().await;
+    }
+}
+
+fn seq_of(told: &Told) -> u64 {
+    match told {
+        Told::Decided(decided) => decided.seq,
+        Told::Hold(looked) => looked.seq,
+        Told::Order(looked) => looked.seq,
+    }
+}
