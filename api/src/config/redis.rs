@@ -92,7 +92,7 @@ impl RedisSettings {
     }
 }
 
-/// `redis://[user[:password]@]host[:port][/database]`, or nothing. It is shown without its password.
+/// `redis://[user[:password]@]host[:port][/database]`, `rediss://` by TLS, or nothing. It is shown without its password.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct RedisUrl(String);
 
@@ -114,10 +114,10 @@ impl RedisUrl {
 
     fn shown(&self) -> String {
         let Some((login, place)) = self.0.rsplit_once('@') else { return self.0.clone() };
-        let scheme = "redis://";
+        let scheme = ["redis://", "rediss://"].into_iter().find(|scheme| login.starts_with(scheme));
         // What is no address may hold the secret anywhere.
-        let Some(login) = login.strip_prefix(scheme) else { return MASK.to_owned() };
-        match login.split_once(':') {
+        let Some(scheme) = scheme else { return MASK.to_owned() };
+        match login[scheme.len()..].split_once(':') {
             Some((user, _)) => format!("{scheme}{user}:{MASK}@{place}"),
             None => self.0.clone(),
         }
@@ -161,6 +161,7 @@ mod tests {
             ("redis://cache:6379/2", "redis://cache:6379/2"),
             ("redis://usher@cache", "redis://usher@cache"),
             ("redis://:hush@cache", "redis://:(secret)@cache"),
+            ("rediss://:hush@cache", "rediss://:(secret)@cache"),
             ("redis://usher:hush@hush@cache", "redis://usher:(secret)@cache"),
             ("http://hush@cache", "(secret)"),
         ] {
@@ -186,7 +187,9 @@ mod tests {
     fn every_fault_of_redis_is_told_at_once_and_none_tells_a_secret() {
         let file = "[redis]\nprefix = ''\nconnections_max = 0\nwait_within = '1ms'\nconnect_within = 'soon'\n\
                     command_within = '1s'\ncolour = 'red'\n";
-        for url in ["rediss://:hush@cache", "cache:hush@", "redis://:hush@cache/x"] {
+        for url in
+            ["redis+unix://:hush@cache", "rediss://:hush@cache/#insecure", "cache:hush@", "redis://:hush@cache/x"]
+        {
             let faults = told(file, Some(url)).unwrap_err();
             let mut keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
             keys.sort_unstable();

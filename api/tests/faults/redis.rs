@@ -112,6 +112,30 @@ async fn what_a_killed_server_had_taken_from_redis_is_done_by_the_next() {
     shop.until_paid(&order, &buyer).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_by_tls_is_believed_when_the_system_vouches_for_it_and_not_else() {
+    let Some(redis) = RedisServer::own_by_tls() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = redis.certificate.as_ref().unwrap().display().to_string();
+    // What the system vouches for, as far as the process can see.
+    let spec = with_redis(&folder.path().join("data"), &redis).with("SSL_CERT_FILE", &certificate);
+    let (_server, _) = spec.start_ready().await;
+    let shop = Shop::open(&spec.url()).await;
+    until("it is believed", async || degraded(&shop).await == json!([])).await;
+    let event = shop.on_sale(&Show::default()).await;
+    let (buyer, order) = shop.buy(&event, "one-by-tls", 1).await;
+    shop.until_paid(&order, &buyer).await;
+    let dealt = "usher_redis_jobs_taken_total{way=\"dealt\"}";
+    until("its jobs are dealt by Redis", async || metric(&shop, dealt).await > 0.0).await;
+
+    let stranger = with_redis(&folder.path().join("stranger"), &redis);
+    let (_stranger, _) = stranger.start_ready().await;
+    let told = reqwest::get(format!("{}/readyz", stranger.url())).await.unwrap().text().await.unwrap();
+    assert!(told.contains("redis"), "{told}");
+    let log = stranger.log_end();
+    assert!(log.contains("invalid peer certificate"), "{log}");
+}
+
 /// How long buying took.
 #[derive(Default)]
 struct Times {

@@ -7,7 +7,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use usher::config::{RedisSettings, RedisUrl, Settings, StoresSettings};
 use usher::house::House;
+use usher_engine::adapters::redis::{RedisAddress, RedisConfig, RedisFeed};
 use usher_engine::clock::Clock;
+use usher_engine::feed::{Feed, Notice};
 
 use crate::redis_server::{PASSWORD, RedisServer};
 use crate::support::TestHouse;
@@ -126,5 +128,30 @@ async fn tickets_are_printed_from_jobs_that_redis_deals_and_without_it() {
             assert!(added >= 2, "a ticket and a letter were not dealt");
         }
     }
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn other_nodes_hear_of_what_is_held_here() {
+    let Some(server) = RedisServer::own() else { return };
+    let house = house(&server).await;
+    let key = house.organizer().await;
+    let event = house.event_on_sale(&key, 2_500).await;
+    let address = RedisAddress::parse(&server.url()).unwrap();
+    let other = RedisFeed::open(server.redis(&RedisConfig::new(address)));
+    let mut notices = other.notices();
+    let heard = async {
+        // From here on it hears everything.
+        while notices.recv().await.unwrap() != Notice::Missed {}
+        let buyer = house.buyer().await;
+        let (status, hold) =
+            house.hold(&event, &buyer, "a-hold-that-is-heard", json!([{"kind": "best", "quantity": 1}])).await;
+        assert_eq!(status, StatusCode::CREATED, "{hold}");
+        notices.recv().await.unwrap()
+    };
+    let heard = tokio::time::timeout(FOLLOWS_WITHIN, heard).await.unwrap();
+    let Notice::Committed { event: told, seq } = heard else { panic!("{heard:?}") };
+    assert_eq!(told.to_string(), event);
+    assert_eq!(seq, house.state().events.view(told).await.unwrap().seq);
     house.stop().await;
 }

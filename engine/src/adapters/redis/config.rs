@@ -10,21 +10,20 @@ use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 pub struct RedisAddress(pub(super) ConnectionInfo);
 
 impl RedisAddress {
-    /// Of `redis://[user[:password]@]host[:port][/database]`.
+    /// Of `redis://[user[:password]@]host[:port][/database]`, or of `rediss://…` by TLS.
     ///
     /// # Errors
     /// What is wrong, without a word of the address: it may hold a password.
     pub fn parse(url: &str) -> Result<Self, &'static str> {
-        if url.starts_with("rediss://") {
-            return Err("TLS to Redis is not built in; use a network of the house's own, or a tunnel");
-        }
-        if !url.starts_with("redis://") {
-            return Err("must begin with redis://");
+        if !["redis://", "rediss://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err("must begin with redis:// or rediss://");
         }
         let info =
             url.into_connection_info().map_err(|_| "must be redis://[user[:password]@]host[:port][/database]")?;
-        let names_host = matches!(info.addr(), ConnectionAddr::Tcp(host, _) if !host.is_empty());
-        if names_host { Ok(Self(info)) } else { Err("must name a host") }
+        let (ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, insecure: false, .. }) = info.addr() else {
+            return Err("must be redis:// or rediss:// and believe no certificate unchecked");
+        };
+        if host.is_empty() { Err("must name a host") } else { Ok(Self(info)) }
     }
 }
 
@@ -90,7 +89,7 @@ mod tests {
             "",
             "127.0.0.1:6379",
             "http://127.0.0.1",
-            "rediss://127.0.0.1",
+            "rediss://127.0.0.1/#insecure",
             "unix:///run/redis",
             "redis://",
             "redis://h/x",

@@ -1,6 +1,7 @@
 //! A real Redis server of the test's own: killed, hung, emptied, started again with nothing.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,6 +20,8 @@ pub(crate) struct RedisServer {
     address: SocketAddr,
     folder: TempDir,
     arguments: Vec<String>,
+    /// What it proves itself with, when it speaks TLS; nobody vouches for it.
+    pub(crate) certificate: Option<PathBuf>,
     server: Option<Server>,
 }
 
@@ -36,8 +39,24 @@ impl RedisServer {
     fn own_with(arguments: &[&str]) -> Option<Self> {
         find_installed("redis-server")?;
         let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
-        let mut server =
-            Self { address: free_address(), folder: tempfile::tempdir().unwrap(), arguments, server: None };
+        let (address, folder) = (free_address(), tempfile::tempdir().unwrap());
+        let mut server = Self { address, folder, arguments, certificate: None, server: None };
+        server.start();
+        Some(server)
+    }
+
+    /// One that speaks TLS, with a certificate of its own for `localhost`.
+    pub(crate) fn own_by_tls() -> Option<Self> {
+        let mut server = Self::own()?;
+        server.kill();
+        let (certificate, key) = (server.folder.path().join("certificate.pem"), server.folder.path().join("key.pem"));
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+        command.args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]);
+        command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+        let made = command.arg("-keyout").arg(&key).arg("-out").arg(&certificate).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        server.certificate = Some(certificate);
         server.start();
         Some(server)
     }
@@ -45,7 +64,16 @@ impl RedisServer {
     /// Starts it, empty.
     pub(crate) fn start(&mut self) {
         let mut command = Command::new(find_installed("redis-server").unwrap());
-        command.args(["--bind", "127.0.0.1", "--port", &self.address.port().to_string(), "--save", ""]);
+        let port = self.address.port().to_string();
+        match &self.certificate {
+            None => drop(command.args(["--port", &port])),
+            Some(certificate) => {
+                command.args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no", "--tls-cert-file"]);
+                command.arg(certificate).arg("--tls-key-file").arg(certificate.with_file_name("key.pem"));
+                command.arg("--tls-ca-cert-file").arg(certificate);
+            }
+        }
+        command.args(["--bind", "127.0.0.1", "--save", ""]);
         command.args(["--appendonly", "no", "--dir"]).arg(self.folder.path()).args(&self.arguments);
         self.server = Some(Server::start(&mut command, self.address));
     }
@@ -66,7 +94,10 @@ impl RedisServer {
 
     /// Its address, as a setting.
     pub(crate) fn url(&self) -> String {
-        format!("redis://{}", self.address)
+        match &self.certificate {
+            None => format!("redis://{}", self.address),
+            Some(_) => format!("rediss://localhost:{}", self.address.port()),
+        }
     }
 
     /// Its address with the password.
