@@ -42,12 +42,13 @@ pub(crate) fn node(test: &str) -> Option<Turn> {
 
 /// A server with stores and journal in a keyspace of their own, which is migrated.
 pub(crate) fn in_cluster(spec: ServerSpec, cassandra: &Cassandra, keyspace: &str, keys: &Path) -> ServerSpec {
+    let contact_points: Vec<String> = cassandra.addresses().iter().map(ToString::to_string).collect();
     let spec = spec
         .with("USHER__STORES__KIND", "cql")
         .with("USHER__JOURNAL__KIND", "cql")
-        .with("USHER__JOURNAL__CONTACT_POINTS", &format!("[\"{}\"]", cassandra.addresses()[0]))
+        .with("USHER__JOURNAL__CONTACT_POINTS", &format!("{contact_points:?}"))
         .with("USHER__JOURNAL__KEYSPACE", keyspace)
-        .with("USHER__JOURNAL__REPLICATION", "1")
+        .with("USHER__JOURNAL__REPLICATION", &contact_points.len().min(3).to_string())
         .with("USHER__KEYS__FOLDER", &keys.display().to_string())
         .with("USHER__JOBS__LEASE", "10s");
     let migrated = spec.command(&["migrate"]).output().unwrap();

@@ -18,6 +18,7 @@ mod crash;
 mod disk;
 mod fail_points;
 mod foreign_bugs;
+mod full_stack;
 mod long_journal;
 mod nodes;
 mod overload;

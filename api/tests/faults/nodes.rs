@@ -19,6 +19,7 @@ use usher_engine::journal::{Entry, Journal};
 use usher_loadtest::audit::Payment;
 
 use crate::bucket::with_bucket;
+use crate::cassandra::Cassandra;
 use crate::cluster::{Turn, in_cluster, node};
 use crate::shared_sandbox::{SandboxProcess, free_port};
 use crate::support::bucket_server::BucketServer;
@@ -35,21 +36,28 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(1);
 const PROBES_COUNT: usize = 3;
 
 /// Everything that the nodes share; ended when dropped.
-struct House {
-    a: ServerSpec,
+pub(crate) struct House {
+    pub(crate) a: ServerSpec,
     b: ServerSpec,
     keyspace: String,
     address: SocketAddr,
-    _sandbox: SandboxProcess,
-    _bucket: BucketServer,
+    pub(crate) sandbox: SandboxProcess,
+    pub(crate) bucket: BucketServer,
     _folder: TempDir,
-    _turn: Turn,
+    /// Of the cluster that tests take in turn.
+    turn: Option<Turn>,
 }
 
 impl House {
     /// Nothing runs yet but what the nodes share.
     async fn prepared(test: &str, keyspace: &str) -> Option<Self> {
         let turn = node(test)?;
+        let house = Self::on(turn.cassandra, keyspace, &[]).await?;
+        Some(Self { turn: Some(turn), ..house })
+    }
+
+    /// The same on that cluster, with further settings.
+    pub(crate) async fn on(cassandra: &Cassandra, keyspace: &str, settings: &[(&str, &str)]) -> Option<Self> {
         let bucket = BucketServer::own()?;
         let folder = tempfile::tempdir().unwrap();
         let (keys, port) = (folder.path().join("keys"), free_port());
@@ -57,7 +65,8 @@ impl House {
         let common = common
             .with("USHER__TICKET_STORE__DOWNLOADS", "through")
             .with("USHER__PAYMENTS__URL", &format!("http://127.0.0.1:{port}"));
-        let common = in_cluster(common, turn.cassandra, keyspace, &keys);
+        let common = settings.iter().fold(common, |common, (key, value)| common.with(key, value));
+        let common = in_cluster(common, cassandra, keyspace, &keys);
         let named = |name: &str, data: PathBuf, port: u16| {
             let spec = ServerSpec { log: data.with_extension("log"), data, port, ..common.clone() };
             let url = spec.url();
@@ -66,16 +75,16 @@ impl House {
         let (a, b) =
             (named("a", folder.path().join("a"), free_port()), named("b", folder.path().join("b"), free_port()));
         let sandbox = SandboxProcess::start(&folder.path().join("sandbox"), &keys, port, &[&a, &b]);
-        let (keyspace, address) = (keyspace.to_owned(), turn.cassandra.addresses()[0]);
-        Some(Self { a, b, keyspace, address, _sandbox: sandbox, _bucket: bucket, _folder: folder, _turn: turn })
+        let (keyspace, address) = (keyspace.to_owned(), cassandra.addresses()[0]);
+        Some(Self { a, b, keyspace, address, sandbox, bucket, _folder: folder, turn: None })
     }
 
-    async fn both(&self) -> (Server, Server) {
+    pub(crate) async fn both(&self) -> (Server, Server) {
         let ((a, _), (b, _)) = tokio::join!(self.a.start_ready(), self.b.start_ready());
         (a, b)
     }
 
-    fn urls(&self) -> Vec<String> {
+    pub(crate) fn urls(&self) -> Vec<String> {
         vec![self.a.url(), self.b.url()]
     }
 

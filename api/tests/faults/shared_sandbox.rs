@@ -34,6 +34,12 @@ impl SandboxProcess {
     }
 }
 
+impl SandboxProcess {
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
 impl Drop for SandboxProcess {
     fn drop(&mut self) {
         // It may have ended already.

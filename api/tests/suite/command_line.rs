@@ -95,6 +95,31 @@ fn settings_print_as_they_take_effect_and_secrets_do_not() {
 }
 
 /// Starts the demo and reads where it is.
+/// `NAME: value` of one service's environment and of what all nodes have in common.
+fn compose_environment(service: &str) -> Vec<(String, String)> {
+    let file = include_str!("../../../config/compose.yaml");
+    let part = |heading: &str| file.split_once(heading).unwrap().1.split("\n\n").next().unwrap();
+    let lines = [part("\nx-node: &node\n"), part(&format!("\n  {service}:\n"))];
+    let named = lines.into_iter().flat_map(str::lines).filter_map(|line| line.trim().split_once(": "));
+    let ours = named.filter(|(name, _)| name.starts_with("USHER__"));
+    ours.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn the_nodes_of_the_compose_file_have_settings_without_a_fault_and_names_of_their_own() {
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/compose/usher.toml");
+    let mut names = Vec::new();
+    for service in ["usher-a", "usher-b"] {
+        let environment = compose_environment(service);
+        let value = |name: &str| environment.iter().find(|(known, _)| known == name).unwrap().1.clone();
+        names.push(value("USHER__NODE__ID"));
+        assert_eq!(value("USHER__NODE__ADDRESS"), format!("http://{service}:8080"));
+        let checked = usher(&["config", "check", "--config", config]).envs(environment).output().unwrap();
+        assert!(checked.status.success(), "{service}: {}", errors(&checked));
+    }
+    assert_ne!(names[0], names[1]);
+}
+
 pub(crate) fn demo(data: &Path) -> (Child, Value) {
     let arguments = ["demo", "--json", "--listen", "127.0.0.1:0", "--data"];
     let mut child = usher(&arguments).arg(data).stdout(Stdio::piped()).spawn().unwrap();

@@ -101,6 +101,11 @@ impl BucketServer {
         self.server = Some(Server::start(&mut command, self.address));
     }
 
+    /// Its process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::pid)
+    }
+
     /// Kills it, whatever it is at; what it has stays.
     pub(crate) fn stop(&mut self) {
         self.server.take().expect("only a server of the test's own is stopped").kill();

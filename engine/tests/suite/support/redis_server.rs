@@ -78,6 +78,11 @@ impl RedisServer {
         self.server = Some(Server::start(&mut command, self.address));
     }
 
+    /// Its process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::pid)
+    }
+
     /// SIGKILL; what it had is gone.
     pub(crate) fn kill(&mut self) {
         self.server.take().expect("it runs").kill();

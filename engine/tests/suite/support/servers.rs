@@ -68,6 +68,10 @@ impl Server {
         assert!(sent.success());
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it, whatever it is at.
     pub(crate) fn kill(self) {
         drop(self);
