@@ -45,7 +45,7 @@ pub(crate) struct House {
     pub(crate) bucket: BucketServer,
     _folder: TempDir,
     /// Of the cluster that tests take in turn.
-    turn: Option<Turn>,
+    _turn: Option<Turn>,
 }
 
 impl House {
@@ -53,7 +53,7 @@ impl House {
     async fn prepared(test: &str, keyspace: &str) -> Option<Self> {
         let turn = node(test)?;
         let house = Self::on(turn.cassandra, keyspace, &[]).await?;
-        Some(Self { turn: Some(turn), ..house })
+        Some(Self { _turn: Some(turn), ..house })
     }
 
     /// The same on that cluster, with further settings.
@@ -76,7 +76,7 @@ impl House {
             (named("a", folder.path().join("a"), free_port()), named("b", folder.path().join("b"), free_port()));
         let sandbox = SandboxProcess::start(&folder.path().join("sandbox"), &keys, port, &[&a, &b]);
         let (keyspace, address) = (keyspace.to_owned(), cassandra.addresses()[0]);
-        Some(Self { a, b, keyspace, address, sandbox, bucket, _folder: folder, turn: None })
+        Some(Self { a, b, keyspace, address, sandbox, bucket, _folder: folder, _turn: None })
     }
 
     pub(crate) async fn both(&self) -> (Server, Server) {
