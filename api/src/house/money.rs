@@ -120,7 +120,7 @@ fn derived(key: &[u8; 32], what: &str) -> String {
 
 /// How the payment process reaches events.
 pub(super) fn desk(events: &Events) -> Desk {
-    let (look, ask) = (events.clone(), events.clone());
+    let (look, ask, whose) = (events.clone(), events.clone(), events.clone());
     Desk {
         look: Arc::new(move |event, order| {
             let events = look.clone();
@@ -132,6 +132,10 @@ pub(super) fn desk(events: &Events) -> Desk {
         ask: Arc::new(move |event, command| {
             let events = ask.clone();
             Box::pin(async move { events.ask(event, command).await })
+        }),
+        elsewhere: Arc::new(move |event| {
+            let events = whose.clone();
+            Box::pin(async move { events.is_elsewhere(event).await })
         }),
     }
 }

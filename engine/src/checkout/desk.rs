@@ -23,6 +23,9 @@ pub type Look = Arc<dyn Fn(EventId, OrderId) -> BoxFuture<'static, Result<Looked
 /// Asks an event.
 pub type Ask = Arc<dyn Fn(EventId, Command) -> BoxFuture<'static, Result<Decided, AskError>> + Send + Sync>;
 
+/// Whether another node owns an event, and with it the payment processes of its orders.
+pub type Elsewhere = Arc<dyn Fn(EventId) -> BoxFuture<'static, bool> + Send + Sync>;
+
 /// The way to all events.
 #[derive(Clone)]
 pub struct Desk {
@@ -30,4 +33,12 @@ pub struct Desk {
     pub look: Look,
     /// Asks an event.
     pub ask: Ask,
+    /// Tells whose an event is; always here where there is one node.
+    pub elsewhere: Elsewhere,
+}
+
+/// Where there is one node.
+#[must_use]
+pub fn always_here() -> Elsewhere {
+    Arc::new(|_| Box::pin(std::future::ready(false)))
 }

@@ -7,7 +7,7 @@ mod run;
 mod runner;
 mod schedule;
 
-pub use desk::{Ask, Desk, Look, Looked};
+pub use desk::{Ask, Desk, Elsewhere, Look, Looked, always_here};
 pub use process::{Provider, Situation, Step};
 pub(crate) use run::Cause;
 pub(crate) use runner::payment_record;

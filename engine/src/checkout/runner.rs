@@ -144,6 +144,11 @@ impl Runner {
         self.shared.parts.payments.reopen(order).await
     }
 
+    /// Whether another node runs the payment processes of this event's orders.
+    pub(crate) async fn is_elsewhere(&self, event: EventId) -> bool {
+        (self.shared.parts.desk.elsewhere)(event).await
+    }
+
     /// Tells the event that a try to pay failed. An order that is past that does not mind.
     ///
     /// # Errors
@@ -229,6 +234,10 @@ impl Shared {
         order: OrderId,
         cause: Cause,
     ) -> Result<Option<UnixMillis>, PaymentError> {
+        if (self.parts.desk.elsewhere)(event).await {
+            // Its owner hears of the same facts, the same webhooks and the same silence, and keeps one run at a time.
+            return Ok(None);
+        }
         let _guard = self.locks.lock(order).await;
         let began = Instant::now();
         let outcome = Run::new(self, event, order, cause).until_rest().await;

@@ -98,8 +98,9 @@ impl InboxProcessor {
             let is_last = due.len() < BATCH_ROWS_MAX as usize;
             let outcomes: Vec<_> =
                 stream::iter(grouped(due)).map(|group| self.act(group)).buffer_unordered(LOOKS_MAX).collect().await;
-            outcomes.into_iter().collect::<Result<(), StoreError>>()?;
-            if is_last {
+            let ours = outcomes.into_iter().collect::<Result<Vec<bool>, StoreError>>()?;
+            // What other nodes leave undone stays in the line; it must not be read again and again without a pause.
+            if is_last || !ours.contains(&true) {
                 return Ok(());
             }
         }
@@ -115,13 +116,19 @@ impl InboxProcessor {
         }
     }
 
-    async fn act(&self, group: Group) -> Result<(), StoreError> {
+    /// Tells whether there was something for this node to do.
+    async fn act(&self, group: Group) -> Result<bool, StoreError> {
         fail_point!("webhook.claimed");
         let outcome = match &group.intent {
             Some(intent) => self.look(intent, &group.webhooks).await,
-            None => Ok("of_no_concern"),
+            None => Ok(Some("of_no_concern")),
         };
         fail_point!("webhook.acted");
+        let outcome = match outcome {
+            Ok(Some(result)) => Ok(result),
+            Ok(None) => return Ok(false),
+            Err(error) => Err(error),
+        };
         for webhook in &group.webhooks {
             let result = match &outcome {
                 Ok(result) => {
@@ -133,7 +140,7 @@ impl InboxProcessor {
             };
             metrics::counter!(names::WEBHOOK_TRIES, "result" => result).increment(1);
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn put_off(&self, webhook: &WebhookRecord, error: &PaymentError) -> Result<&'static str, StoreError> {
@@ -143,15 +150,19 @@ impl InboxProcessor {
         Ok(if run_at.is_some() { "retry" } else { "dead" })
     }
 
-    async fn look(&self, intent: &str, webhooks: &[WebhookRecord]) -> Result<&'static str, PaymentError> {
-        let Some((event, order)) = self.order_of(intent).await? else { return Ok("of_no_concern") };
+    /// What came of it; nothing where the event is another node's, which reads the same inbox.
+    async fn look(&self, intent: &str, webhooks: &[WebhookRecord]) -> Result<Option<&'static str>, PaymentError> {
+        let Some((event, order)) = self.order_of(intent).await? else { return Ok(Some("of_no_concern")) };
+        if self.parts.runner.is_elsewhere(event).await {
+            return Ok(None);
+        }
         // In their own order, because news of an older try than the last one known is dropped.
         let attempts: BTreeSet<u32> = webhooks.iter().filter_map(failed_attempt).collect();
         for attempt in attempts {
             self.parts.runner.declined(event, order, attempt).await?;
         }
         self.parts.runner.settle(event, order).await?;
-        Ok("done")
+        Ok(Some("done"))
     }
 
     /// Whose intent it is. A payment that was made and not kept is found by the names in the intent itself.

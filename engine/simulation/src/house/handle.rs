@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, oneshot};
 use usher_core::{Command, Inventory, OrderId, Phase};
-use usher_engine::checkout::{Desk, Looked};
+use usher_engine::checkout::{Desk, Looked, always_here};
 use usher_engine::event::sequencer::{Input, Request, Told};
 use usher_engine::event::{AskError, Decided, Standing};
 
@@ -166,6 +166,7 @@ impl Handle {
                 let handle = ask.clone();
                 Box::pin(async move { handle.ask(command).await })
             }),
+            elsewhere: always_here(),
         }
     }
 
