@@ -74,7 +74,8 @@ impl House {
         };
         let (a, b) =
             (named("a", folder.path().join("a"), free_port()), named("b", folder.path().join("b"), free_port()));
-        let sandbox = SandboxProcess::start(&folder.path().join("sandbox"), &keys, port, &[&a, &b]);
+        // Webhooks come to the node that is asked second, which mostly is not the owner.
+        let sandbox = SandboxProcess::start(&folder.path().join("sandbox"), &keys, port, &[&b, &a]);
         let (keyspace, address) = (keyspace.to_owned(), cassandra.addresses()[0]);
         Some(Self { a, b, keyspace, address, sandbox, bucket, _folder: folder, _turn: None })
     }
