@@ -1,8 +1,9 @@
 //! Seals: how one node proves to another that it is of the same house.
 //!
 //! Method, path, body, time and the sender's name are signed with a key that follows from the one that all nodes share.
-//! A seal is good for half a minute each way. One that is used twice asks twice, and every command that is asked twice
-//! says what it said the first time: so seals are not remembered.
+//! A seal is good for half a minute each way and is not remembered: who can listen between the nodes can ask once
+//! more, within that time, for what was asked. Commands of buyers say then what they said the first time; a pause or a
+//! price that was taken back comes again. The network between nodes has to be their own.
 
 use actix_web::HttpRequest;
 use hmac::{Hmac, KeyInit, Mac};

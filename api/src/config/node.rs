@@ -53,6 +53,9 @@ pub(super) fn faults(settings: &Settings) -> Vec<Fault> {
         node.id.len() <= ID_CHARS_MAX && node.id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     check(is_name, "node.id", "must be up to 32 letters, digits, hyphens, underscores and dots");
     check(node.address.starts_with("http://"), "node.address", "must begin with http://");
+    // A node that gave a request up must not say so before the one that asked stops listening: it would pass for unsent.
+    let outlasts = settings.server.deadline >= Span::seconds(3);
+    check(outlasts, "server.deadline", "must be at least 3s where there are several nodes");
     let shares = matches!(settings.stores, StoresSettings::Cql { .. });
     check(shares, "node.id", "several nodes need stores.kind = \"cql\"");
     let decides = matches!(settings.journal, JournalSettings::Cql { .. });

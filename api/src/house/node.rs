@@ -117,7 +117,7 @@ impl Wire {
         })?;
         match answer.status() {
             StatusCode::OK => {}
-            // Only what stood before the handler says so: nothing was asked.
+            // Only what stood before the handler says so, for its deadline is past ours: nothing was asked.
             StatusCode::NOT_FOUND => {
                 tracing::error!(
                     node = to.run.node,

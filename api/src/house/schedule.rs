@@ -113,8 +113,14 @@ async fn open_and_close(state: &AppState) -> Result<(), Problem> {
     for record in state.catalogue.due(now, EVENTS_PER_ROUND_MAX).await? {
         let Some(command) = due_command(&record) else { continue };
         // Every node sees that a sale is due; its owner does it.
-        if state.events.owned_view(record.id).await?.is_none() {
-            continue;
+        match state.events.owned_view(record.id).await {
+            Ok(Some(_)) => {}
+            Ok(None) => continue,
+            Err(error) => {
+                // One that is out of order must not keep the others from their time.
+                tracing::warn!(%error, event = %record.id, "a sale's time has come, and it cannot be had");
+                continue;
+            }
         }
         match state.events.ask(record.id, command).await {
             // A *no* says that it happened already; the copy below makes the catalogue say so too.
@@ -124,7 +130,7 @@ async fn open_and_close(state: &AppState) -> Result<(), Problem> {
                 continue;
             }
         }
-        let Some(view) = state.events.owned_view(record.id).await? else { continue };
+        let Ok(Some(view)) = state.events.owned_view(record.id).await else { continue };
         state.catalogue.set_state(record.id, state_of(view.phase, view.counts)).await?;
     }
     Ok(())

@@ -77,6 +77,12 @@ impl Events {
 
     /// Answers another node, which holds this one to be the owner. Never hands on.
     pub async fn serve_peer(&self, event: EventId, request: Request) -> Reply {
+        if let Some(several) = &self.several
+            && self.registry.is_running(event)
+            && !several.may_answer(event).await
+        {
+            return Reply::NotOwner;
+        }
         match self.registry.serve(event, request).await {
             Ok(Ok(told)) => Reply::Told(told),
             Ok(Err(AskError::NotApplied)) if !self.registry.is_running(event) => Reply::NotOwner,

@@ -31,8 +31,10 @@ pub struct NodeLease {
 /// What came of a renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Renewal {
-    /// The lease is held from now on.
+    /// The lease was there, and is held from now on.
     Held,
+    /// There was none, and it is held from now on: others may have acted on its absence.
+    HeldAnew,
     /// Another run of that name holds it.
     Taken(NodeLease),
 }

@@ -4,23 +4,21 @@
 //! Who was away gives the others a lease's time to return before it takes what seems theirs: when the cluster was silent
 //! for all of them, nobody's lease is left, and nobody is gone.
 
+mod claims;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use usher_core::EventId;
 
-use super::sight::{self, Whose, whose};
+use super::sight;
 use super::{Leases, NodeLease, NodeRun, Renewal, metrics as names};
-use crate::event::{ClaimError, Ownership};
 use crate::store::StoreError;
 
-/// Rounds of a claim: each begins with what others have made of the event meanwhile.
-const CLAIM_ROUNDS_MAX: u32 = 4;
 /// Owners remembered, to hand requests on without asking again.
 const ROUTES_MAX: usize = 10_000;
 /// How long a node that could not be reached is not tried again.
@@ -70,6 +68,8 @@ struct Shared {
     me: NodeLease,
     times: LeaseTimes,
     state: Mutex<State>,
+    /// Held while the lease is renewed or ended: a renewal under way must not bring back one that was ended.
+    renewing: tokio::sync::Mutex<()>,
     /// Hears that an event came here or went away, before anything follows from it.
     on_moved: OnMoved,
     /// Moves with every look.
@@ -81,7 +81,10 @@ struct State {
     alive: Vec<NodeLease>,
     owned: BTreeSet<EventId>,
     routes: BTreeMap<EventId, NodeRun>,
-    unreached: BTreeMap<NodeRun, Instant>,
+    /// By node, and by event where it turned only that one away.
+    unreached: BTreeMap<(NodeRun, Option<EventId>), Instant>,
+    /// Runs whose end was seen, and whose events nobody here has looked for yet.
+    gone: Vec<NodeRun>,
     /// When the last successful renewal was sent.
     renewed_at: Option<Instant>,
     /// Until then nobody is held to be gone.
@@ -89,6 +92,7 @@ struct State {
     /// Until then what is owned is looked at anew.
     doubts_until: Option<Instant>,
     is_leaving: bool,
+    has_left: bool,
 }
 
 impl Member {
@@ -96,7 +100,17 @@ impl Member {
     #[must_use]
     pub fn new(leases: Arc<dyn Leases>, me: NodeLease, times: LeaseTimes, on_moved: OnMoved) -> Self {
         let (state, looks) = (Mutex::default(), watch::Sender::new(0));
-        Self { shared: Arc::new(Shared { leases, me, times, state, on_moved, looks }) }
+        Self {
+            shared: Arc::new(Shared {
+                leases,
+                me,
+                times,
+                state,
+                renewing: tokio::sync::Mutex::default(),
+                on_moved,
+                looks,
+            }),
+        }
     }
 
     /// Takes the lease. One that a run before this one left behind is waited for.
@@ -109,7 +123,7 @@ impl Member {
         loop {
             let sent_at = Instant::now();
             match leases.renew(me, times.lasts).await? {
-                Renewal::Held => {
+                Renewal::Held | Renewal::HeldAnew => {
                     self.with(|state| state.renewed_at = Some(sent_at));
                     gauge!(names::LEASE_HELD).set(1.0);
                     self.look().await?;
@@ -121,13 +135,13 @@ impl Member {
         }
     }
 
-    /// Renews the lease until the node leaves or the future is dropped.
+    /// Renews the lease until the node has left or the future is dropped: what is drained is still its own.
     pub async fn keep(&self) {
         let mut tick = tokio::time::interval(self.shared.times.renewed_every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            if self.is_leaving() {
+            if self.with(|state| state.has_left) {
                 return;
             }
             self.renew().await;
@@ -136,12 +150,17 @@ impl Member {
 
     /// Renews the lease once.
     pub async fn renew(&self) {
-        let Shared { leases, me, times, .. } = &*self.shared;
+        let Shared { leases, me, times, renewing, .. } = &*self.shared;
+        let _alone = renewing.lock().await;
+        if self.with(|state| state.has_left) {
+            return;
+        }
         let sent_at = Instant::now();
         let renewal = leases.renew(me, times.lasts).await;
-        let had_lapsed = !self.is_held_at(sent_at);
+        // By this clock, or by that of the cluster, which may end it a little earlier.
+        let had_lapsed = !self.is_held_at(sent_at) || matches!(renewal, Ok(Renewal::HeldAnew));
         match renewal {
-            Ok(Renewal::Held) => self.with(|state| {
+            Ok(Renewal::Held | Renewal::HeldAnew) => self.with(|state| {
                 state.renewed_at = Some(sent_at);
                 if had_lapsed {
                     let now = Instant::now();
@@ -162,15 +181,17 @@ impl Member {
         gauge!(names::LEASE_HELD).set(if self.is_held() { 1.0 } else { 0.0 });
     }
 
-    /// Looks who is alive; tells who is gone since the last look.
+    /// Looks who is alive; whoever is gone since the last look is kept for [`Member::take_gone`].
     ///
     /// # Errors
     /// The store of leases failed; what was seen before stands.
-    pub async fn look(&self) -> Result<Vec<NodeRun>, StoreError> {
+    pub async fn look(&self) -> Result<(), StoreError> {
         let seen = self.shared.leases.alive().await?;
-        let gone = self.with(|state| {
+        let is_held = self.is_held();
+        self.with(|state| {
             let mut alive = seen;
-            if state.lenient_until.is_some_and(|until| Instant::now() < until) {
+            // Who has no lease of its own has seen the same silence as the others.
+            if !is_held || state.lenient_until.is_some_and(|until| Instant::now() < until) {
                 let away =
                     state.alive.iter().filter(|known| !alive.iter().any(|lease| lease.run.node == known.run.node));
                 alive.extend(away.cloned().collect::<Vec<_>>());
@@ -179,15 +200,26 @@ impl Member {
             #[expect(clippy::cast_precision_loss, reason = "a gauge of a few nodes")]
             gauge!(names::NODES_ALIVE).set(alive.len() as f64);
             state.alive = alive;
-            gone
+            state.gone.extend(gone);
         });
         self.shared.looks.send_modify(|looks| *looks = looks.wrapping_add(1));
-        Ok(gone)
+        Ok(())
+    }
+
+    /// The runs that looks have seen gone, each once.
+    pub(super) fn take_gone(&self) -> Vec<NodeRun> {
+        self.with(|state| std::mem::take(&mut state.gone))
+    }
+
+    /// What a run that is gone had could not be found out: it is to be told again.
+    pub(super) fn still_gone(&self, run: NodeRun) {
+        self.with(|state| state.gone.push(run));
     }
 
     /// Ends the lease. What the node still owns is free from then on.
     pub async fn leave(&self) {
-        self.begin_leaving();
+        self.with(|state| (state.is_leaving, state.has_left) = (true, true));
+        let _alone = self.shared.renewing.lock().await;
         if let Err(error) = self.shared.leases.leave(&self.shared.me.run).await {
             tracing::warn!(%error, "this node's lease ends by itself");
         }
@@ -259,14 +291,22 @@ impl Member {
         self.with(|state| state.routes.remove(&event));
     }
 
-    /// A node did not take a connection.
-    pub(super) fn not_reached(&self, run: &NodeRun) {
-        self.with(|state| state.unreached.insert(run.clone(), Instant::now()));
+    /// A node did not take a connection, or turned that event away.
+    pub(super) fn not_reached(&self, run: &NodeRun, event: Option<EventId>) {
+        self.with(|state| {
+            if state.unreached.len() >= ROUTES_MAX {
+                state.unreached.clear();
+            }
+            state.unreached.insert((run.clone(), event), Instant::now());
+        });
     }
 
-    /// Whether a node is worth a try.
-    pub(super) fn is_reachable(&self, run: &NodeRun) -> bool {
-        self.with(|state| state.unreached.get(run).is_none_or(|since| since.elapsed() >= UNREACHED))
+    /// Whether a node is worth a try for an event.
+    pub(super) fn is_reachable(&self, run: &NodeRun, event: EventId) -> bool {
+        self.with(|state| {
+            let fresh = |event| state.unreached.get(&(run.clone(), event)).is_some_and(|at| at.elapsed() < UNREACHED);
+            !fresh(None) && !fresh(Some(event))
+        })
     }
 
     /// Looks up who owns an event, without claiming it.
@@ -356,65 +396,7 @@ impl Member {
         gauge!(names::OWNED_EVENTS).set(self.with(|state| state.owned.len()) as f64);
     }
 
-    async fn claim_in_rounds(&self, event: EventId) -> Result<bool, StoreError> {
-        let Shared { leases, me, .. } = &*self.shared;
-        for _ in 0..CLAIM_ROUNDS_MAX {
-            let owner = leases.owner(event).await?;
-            let mut alive = self.alive();
-            if owner.is_some() && whose(owner.as_ref(), &me.run, &alive) == Whose::Free {
-                // It may have come since the last look.
-                self.look().await?;
-                alive = self.alive();
-            }
-            match whose(owner.as_ref(), &me.run, &alive) {
-                Whose::Mine => {
-                    self.own(event);
-                    return Ok(true);
-                }
-                Whose::Theirs(lease) => {
-                    self.disown(event);
-                    self.remember(event, lease.run.clone());
-                    return Ok(false);
-                }
-                Whose::Free if self.is_leaving() => return Ok(false),
-                Whose::Free if !self.is_held() => {
-                    return Err(StoreError::Unavailable("this node's lease has lapsed".to_owned()));
-                }
-                Whose::Free => {
-                    if leases.claim(event, &me.run, owner.as_ref()).await? {
-                        if let Some(owner) = owner {
-                            counter!(names::TAKE_OVERS).increment(1);
-                            tracing::info!(%event, from = owner.node, "taking an event over");
-                        }
-                        self.own(event);
-                        return Ok(true);
-                    }
-                }
-            }
-        }
-        Err(StoreError::Unavailable("others keep claiming the event".to_owned()))
-    }
-
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.shared.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-#[async_trait]
-impl Ownership for Member {
-    async fn claim(&self, event: EventId) -> Result<(), ClaimError> {
-        match self.claim_in_rounds(event).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(ClaimError::Elsewhere),
-            Err(error) => Err(ClaimError::Unavailable(error.to_string())),
-        }
-    }
-
-    async fn release(&self, event: EventId) {
-        self.disown(event);
-        let released = self.shared.leases.release(event, &self.shared.me.run, self.is_leaving()).await;
-        if let Err(error) = released {
-            tracing::warn!(%event, %error, "an event that is not run here any more may be held to be");
-        }
     }
 }

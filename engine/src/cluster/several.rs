@@ -3,7 +3,8 @@
 //! Whoever comes while an event has no owner waits a little: a dead one is seen within its lease, and one that leaves
 //! has let go in a moment. Nothing waits for long, and everything that waits holds a place of a bounded number.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -19,6 +20,7 @@ use super::{Forward, ForwardError, Member, NodeRun, Reply, metrics as names};
 use crate::event::{AskError, OpenError, Plans, Registry, Request, Told, View};
 use crate::feed::Feed;
 use crate::journal::Journal;
+use crate::store::StoreError;
 
 /// Requests that are handed to other nodes, or wait for an owner, at once; more are told to come back.
 pub const FORWARDS_MAX: usize = 1_024;
@@ -33,6 +35,12 @@ const OWNER_LOOK_EVERY: Duration = Duration::from_millis(50);
 const RANK_PAUSE: Duration = Duration::from_millis(700);
 /// Events taken over at once.
 const TAKE_OVERS_MAX: usize = 8;
+/// Owned events that are looked up at once.
+const CHECKS_MAX: usize = 32;
+/// Events that wait to be taken over once more; the rest is loaded when it is asked for.
+const MISSED_MAX: usize = 10_000;
+/// Before they are tried again.
+const MISSED_PAUSE: Duration = Duration::from_millis(500);
 
 /// What one node of several is made of.
 pub struct SeveralParts {
@@ -59,6 +67,8 @@ pub(super) struct Several {
     relays: Relays,
     /// Held while this node's events are handed over: who comes second waits for the first.
     handing_over: tokio::sync::Mutex<()>,
+    /// Events that could not be taken over yet.
+    missed: Mutex<BTreeSet<EventId>>,
     runtime: Handle,
 }
 
@@ -82,6 +92,7 @@ impl Several {
             replicas: Arc::new(replicas),
             relays,
             handing_over: tokio::sync::Mutex::default(),
+            missed: Mutex::default(),
             runtime,
         }
     }
@@ -91,6 +102,9 @@ impl Several {
     }
 
     pub(super) async fn serve(&self, event: EventId, request: Request) -> Result<Result<Told, AskError>, OpenError> {
+        if self.registry.is_running(event) && !self.may_answer(event).await {
+            return Ok(Err(AskError::NotApplied));
+        }
         if self.registry.is_running(event)
             && let Round::Answered(answer) = self.serve_here(event, request.clone()).await
         {
@@ -104,7 +118,7 @@ impl Several {
         loop {
             let round = match self.member.route(event) {
                 Some(owner) if !self.registry.is_running(event) => {
-                    if self.member.is_reachable(&owner.run) {
+                    if self.member.is_reachable(&owner.run, event) {
                         self.serve_there(owner, event, request.clone()).await
                     } else {
                         Round::Again
@@ -115,7 +129,9 @@ impl Several {
             match round {
                 Round::Answered(answer) => return answer,
                 Round::Again if began.elapsed() >= OWNER_WAIT_MAX => return Ok(Err(AskError::NotApplied)),
-                Round::Again if self.member.route(event).is_some_and(|owner| self.member.is_reachable(&owner.run)) => {
+                Round::Again
+                    if self.member.route(event).is_some_and(|owner| self.member.is_reachable(&owner.run, event)) =>
+                {
                     // The other has told, or was found, just now.
                     tokio::task::yield_now().await;
                 }
@@ -129,6 +145,11 @@ impl Several {
             // It was unloaded, or stepped down, before the request got in.
             Ok(Err(AskError::NotApplied)) if !self.registry.is_running(event) => Round::Again,
             Err(OpenError::Elsewhere) => Round::Again,
+            // Out of order here, but perhaps run by another: by a newer program, if a newer one has written it.
+            Err(error @ OpenError::Refused(_)) => match self.member.look_up(event).await {
+                Ok(()) if self.member.route(event).is_some() => Round::Again,
+                Ok(()) | Err(_) => Round::Answered(Err(error)),
+            },
             Err(OpenError::Draining) => {
                 if let Err(error) = self.member.look_up(event).await {
                     tracing::warn!(%event, %error, "not found out who owns an event now");
@@ -137,11 +158,7 @@ impl Several {
             }
             answer @ (Ok(_)
             | Err(
-                OpenError::UnknownEvent
-                | OpenError::NoPlan
-                | OpenError::TooMany
-                | OpenError::Refused(_)
-                | OpenError::Unavailable(_),
+                OpenError::UnknownEvent | OpenError::NoPlan | OpenError::TooMany | OpenError::Unavailable(_),
             )) => Round::Answered(answer),
         }
     }
@@ -168,13 +185,13 @@ impl Several {
                 count("not_owner");
                 self.member.forget_route(event);
                 // A node that is leaving names itself until it has let go.
-                self.member.not_reached(&run);
+                self.member.not_reached(&run, Some(event));
                 Round::Again
             }
             Err(ForwardError::NotSent(why)) => {
                 count("not_sent");
                 tracing::debug!(%event, node = run.node, why, "an owner is not reached");
-                self.member.not_reached(&run);
+                self.member.not_reached(&run, None);
                 Round::Again
             }
             Err(ForwardError::Unanswered(why)) => {
@@ -237,8 +254,8 @@ impl Several {
     }
 
     pub(super) async fn run(self: &Arc<Self>) {
-        self.inherit().await;
-        tokio::join!(self.member.keep(), self.watch(), self.replicas.listen());
+        // The lease is renewed from the first moment: there may be much to inherit.
+        tokio::join!(self.inherit(), self.member.keep(), self.watch(), self.replicas.listen());
     }
 
     /// Takes what runs before this one owned, unless somebody was faster.
@@ -249,7 +266,9 @@ impl Several {
         };
         stream::iter(left)
             .for_each_concurrent(TAKE_OVERS_MAX, async |(run, event)| {
-                self.take_over(event).await;
+                if !self.take_over(event).await {
+                    return;
+                }
                 if let Err(error) = self.member.unlist(&run, event).await {
                     tracing::debug!(%event, %error, "an event stays among those of a run before this one");
                 }
@@ -262,15 +281,22 @@ impl Several {
         loop {
             tokio::time::sleep(self.member.times().looked_every).await;
             self.registry.forget_closed();
-            match self.member.look().await {
-                Ok(gone) if !self.member.is_leaving() => {
-                    for run in gone {
-                        let several = Arc::clone(self);
-                        self.runtime.spawn(async move { several.take_over_from(run).await });
-                    }
+            if let Err(error) = self.member.look().await {
+                tracing::warn!(%error, "not seen who is alive");
+            }
+            if !self.member.is_leaving() {
+                for run in self.member.take_gone() {
+                    let several = Arc::clone(self);
+                    self.runtime.spawn(async move { several.take_over_from(run).await });
                 }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "not seen who is alive"),
+                let missed = std::mem::take(&mut *self.missed.lock().unwrap_or_else(PoisonError::into_inner));
+                if !missed.is_empty() {
+                    let several = Arc::clone(self);
+                    self.runtime.spawn(async move {
+                        tokio::time::sleep(MISSED_PAUSE).await;
+                        several.take_all_over(missed).await;
+                    });
+                }
             }
             if self.member.is_in_doubt() {
                 self.check_owned().await;
@@ -281,39 +307,71 @@ impl Several {
     async fn take_over_from(&self, run: NodeRun) {
         tracing::warn!(node = run.node, "a node is gone");
         match self.member.left_by(&run).await {
-            Ok(events) => {
-                stream::iter(events)
-                    .for_each_concurrent(TAKE_OVERS_MAX, async |event| self.take_over(event).await)
-                    .await;
+            Ok(events) => self.take_all_over(events).await,
+            Err(error) => {
+                tracing::warn!(%error, node = run.node, "not found out what it owned, trying again");
+                self.member.still_gone(run);
             }
-            Err(error) => tracing::warn!(%error, node = run.node, "its events are taken over when they are asked for"),
         }
     }
 
-    /// Loads an event whose owner is gone: its holds lapse, its views are brought up to date, its payments go on.
-    async fn take_over(&self, event: EventId) {
+    async fn take_all_over(&self, events: impl IntoIterator<Item = EventId>) {
+        stream::iter(events)
+            .for_each_concurrent(TAKE_OVERS_MAX, async |event| {
+                self.take_over(event).await;
+            })
+            .await;
+    }
+
+    /// Loads an event whose owner is gone: its holds lapse, its views are brought up to date, its payments go on. Tells
+    /// whether nothing is left to do; if something is, it is tried again.
+    async fn take_over(&self, event: EventId) -> bool {
         let rank = u32::try_from(self.member.rank(event)).unwrap_or(u32::MAX);
         tokio::time::sleep(RANK_PAUSE.saturating_mul(rank)).await;
         match self.registry.handle(event).await {
-            Ok(_) | Err(OpenError::Elsewhere | OpenError::Draining | OpenError::UnknownEvent | OpenError::NoPlan) => {}
-            Err(error @ (OpenError::TooMany | OpenError::Refused(_) | OpenError::Unavailable(_))) => {
+            Ok(_) | Err(OpenError::Elsewhere | OpenError::Draining | OpenError::UnknownEvent | OpenError::NoPlan) => {
+                true
+            }
+            Err(error @ OpenError::Refused(_)) => {
                 tracing::warn!(%event, %error, "an event was not taken over");
+                true
+            }
+            Err(error @ (OpenError::TooMany | OpenError::Unavailable(_))) => {
+                tracing::warn!(%event, %error, "an event was not taken over, trying again");
+                let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+                if missed.len() < MISSED_MAX {
+                    missed.insert(event);
+                }
+                false
             }
         }
     }
 
     /// Gives up what others have claimed while this node's lease had lapsed.
     async fn check_owned(&self) {
-        for event in self.member.owned() {
-            match self.member.still_owns(event).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    counter!(names::STEP_DOWNS).increment(1);
-                    self.registry.step_down(event);
+        stream::iter(self.member.owned())
+            .for_each_concurrent(CHECKS_MAX, async |event| {
+                if let Err(error) = self.check(event).await {
+                    tracing::warn!(%event, %error, "not found out whether this node still owns an event");
                 }
-                Err(error) => return tracing::warn!(%error, "not found out what this node still owns"),
-            }
+            })
+            .await;
+    }
+
+    /// Whether an event is still this node's; if not, it steps down.
+    async fn check(&self, event: EventId) -> Result<bool, StoreError> {
+        let is_mine = self.member.still_owns(event).await?;
+        if !is_mine {
+            counter!(names::STEP_DOWNS).increment(1);
+            self.registry.step_down(event);
         }
+        Ok(is_mine)
+    }
+
+    /// Whether this node may answer for an event that it runs: a lease that is not held may have passed to another, who
+    /// has gone on, and what is in memory here is old then.
+    pub(super) async fn may_answer(&self, event: EventId) -> bool {
+        self.member.is_held() || self.check(event).await.unwrap_or(false)
     }
 
     pub(super) async fn hand_over(&self) {

@@ -126,13 +126,22 @@ impl Loader {
     pub async fn load(&self, event: EventId, doubt: Option<Doubt>) -> Result<Loaded, LoadError> {
         let plan = (self.plans)(event).await?;
         self.ownership.claim(event).await?;
+        let loaded = self.taken_over(event, &plan, doubt).await;
+        if matches!(loaded, Err(LoadError::Refused(_))) {
+            // Another node may run a newer program, which knows what this one does not.
+            self.ownership.release(event).await;
+        }
+        loaded
+    }
+
+    async fn taken_over(&self, event: EventId, plan: &Plan, doubt: Option<Doubt>) -> Result<Loaded, LoadError> {
         let tenure = self.journal.take_over(event).await?;
         fail_point!("load.taken_over");
         let doubt_landed = match doubt {
             Some(doubt) => self.has_landed(event, doubt, &tenure).await?,
             None => false,
         };
-        self.rebuild(event, &plan, tenure, doubt_landed).await
+        self.rebuild(event, plan, tenure, doubt_landed).await
     }
 
     /// Rebuilds an event under a right to go on that its owner has, without writing anything.

@@ -115,10 +115,10 @@ impl Projector {
         self.shared.wake.notify_one();
     }
 
-    /// The event has changed hands, from this node or to it: what was known of its views stands no more.
+    /// The event has changed hands, from this node or to it: what was known of its views stands no more. What they lag
+    /// behind is still brought up to date here: if another does so as well, one of the two is refused.
     pub fn let_go(&self, event: EventId) {
         self.shared.with_state(|state| {
-            state.dirty.remove(&event);
             state.committed.remove(&event);
             state.checkpoints.remove(&event);
         });

@@ -58,13 +58,14 @@ async fn a_name_is_one_runs_until_it_leaves(leases: &dyn Leases) {
     let (a, b) = (node("a"), node("b"));
     let anew = next_run(&a);
     for lease in [&a, &b, &a] {
+        assert_eq!(leases.renew(lease, LASTS).await.unwrap(), Renewal::HeldAnew);
         assert_eq!(leases.renew(lease, LASTS).await.unwrap(), Renewal::Held);
     }
     assert_eq!(leases.renew(&anew, LASTS).await.unwrap(), Renewal::Taken(a.clone()));
     assert!(is_alive(leases, &a).await && is_alive(leases, &b).await && !is_alive(leases, &anew).await);
     leases.leave(&a.run).await.unwrap();
     assert!(!is_alive(leases, &a).await && is_alive(leases, &b).await);
-    assert_eq!(leases.renew(&anew, LASTS).await.unwrap(), Renewal::Held);
+    assert_eq!(leases.renew(&anew, LASTS).await.unwrap(), Renewal::HeldAnew);
     leases.leave(&a.run).await.unwrap();
     assert!(is_alive(leases, &anew).await, "a run that is over ends no other");
     for lease in [&anew, &b] {
@@ -77,7 +78,7 @@ async fn a_lease_that_is_not_renewed_ends(leases: &dyn Leases) {
     let anew = next_run(&a);
     leases.renew(&a, SHORT).await.unwrap();
     let began = Instant::now();
-    while leases.renew(&anew, SHORT).await.unwrap() != Renewal::Held {
+    while leases.renew(&anew, SHORT).await.unwrap() != Renewal::HeldAnew {
         assert!(began.elapsed() < ENDS_WITHIN, "the lease does not end");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

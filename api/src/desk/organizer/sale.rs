@@ -1,5 +1,7 @@
 //! The sale: publish, open, pause, resume, close, cancel; block seats; figures.
 
+use std::time::{Duration, Instant};
+
 use serde::{Deserialize, Serialize};
 use usher_core::plan::Layout;
 use usher_core::{Command, Counts, Currency, EventId, Phase, SeatIdx, SeatStatus};
@@ -15,6 +17,11 @@ use crate::desk::{ask, load, printed};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
+
+/// How long a request waits for another node to copy an event's state.
+const COPIED_WITHIN: Duration = Duration::from_millis(1_500);
+/// Between two looks whether it has.
+const COPIED_LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A step of an event's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,8 +183,20 @@ fn check_printable(state: &AppState, record: &EventRecord, layout: &Layout) -> R
 /// # Errors
 /// The store or the event does not answer.
 pub async fn copy_state(state: &AppState, event: EventId) -> Result<(), Problem> {
+    if let Some(view) = state.events.owned_view(event).await? {
+        return Ok(state.catalogue.set_state(event, state_of(view.phase, view.counts)).await?);
+    }
+    // The owner copies it, in a moment: what is seen here may be older than what it has copied since.
     let view = state.events.view(event).await?;
-    Ok(state.catalogue.set_state(event, state_of(view.phase, view.counts)).await?)
+    let began = Instant::now();
+    while began.elapsed() < COPIED_WITHIN {
+        let copied = state.catalogue.event(event).await?;
+        if copied.is_none_or(|record| record.state == state_of(view.phase, view.counts)) {
+            break;
+        }
+        tokio::time::sleep(COPIED_LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 /// How lists call a phase: an event on sale with nothing left is sold out.

@@ -137,13 +137,13 @@ impl Statements {
         // It has lapsed, is not there yet, or the answer was lost.
         let taken = driver.execute_unpaged(&self.take, (lasts_s, me, address, LINE, node)).await;
         if let Ok(true) = taken.map_err(CqlError::from).and_then(is_applied) {
-            return Ok(Renewal::Held);
+            return Ok(Renewal::HeldAnew);
         }
         let alive = Self::alive_by(&self.alive_serial, driver).await?;
         match alive.into_iter().find(|other| other.run.node == lease.run.node) {
-            Some(mine) if mine.run == lease.run => Ok(Renewal::Held),
-            Some(other) => Ok(Renewal::Taken(other)),
-            None => Err(CqlError::Unavailable("the lease was not renewed".to_owned())),
+            Some(other) if other.run != lease.run => Ok(Renewal::Taken(other)),
+            // That it is there does not tell that this renewal made it last.
+            Some(_) | None => Err(CqlError::Unavailable("the lease was not renewed".to_owned())),
         }
     }
 

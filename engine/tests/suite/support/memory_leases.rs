@@ -53,9 +53,10 @@ impl Leases for MemoryLeases {
     async fn renew(&self, lease: &NodeLease, lasts: Duration) -> Result<Renewal, StoreError> {
         self.reach(|state| match state.live(&lease.run.node) {
             Some(other) if other.run != lease.run => Renewal::Taken(other.clone()),
-            Some(_) | None => {
+            found @ (Some(_) | None) => {
+                let renewal = if found.is_some() { Renewal::Held } else { Renewal::HeldAnew };
                 state.leases.insert(lease.run.node.clone(), (lease.clone(), Instant::now() + lasts));
-                Renewal::Held
+                renewal
             }
         })
     }
