@@ -1,11 +1,12 @@
 //! An event whose journal is damaged stops alone: what its organizer, its buyers and the demo see of it and the others.
 
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use usher_core::EventId;
+use usher_core::{EventId, UnixMillis};
 use usher_engine::clock::Clock;
 
 use crate::command_line::{demo, terminate};
@@ -48,6 +49,31 @@ async fn a_damaged_event_is_listed_as_out_of_order_and_hides_no_other() {
     assert_eq!((status.as_u16(), &problem["code"]), (503, &json!("event_unavailable")), "{problem}");
     let (status, paused) = house.call(Method::POST, &step(&whole, "pause"), Some(&key), None).await;
     assert_eq!(status.as_u16(), 200, "{paused}");
+    house.stop().await;
+}
+
+#[actix_web::test]
+async fn a_damaged_event_whose_time_has_come_keeps_no_other_from_its_own() {
+    let clock = Clock::manual(UnixMillis(1_900_000_000_000));
+    let house = TestHouse::start_in(tempfile::tempdir().unwrap(), clock.clone(), |_| {}).await;
+    let key = house.organizer().await;
+    let path = |event: &str| format!("/api/v1/organizer/events/{event}");
+    let announced = async |opens_at: &str| {
+        let event = house.draft(&key, 1_000).await;
+        let (_, sheet) = house.call(Method::GET, &path(&event), Some(&key), None).await;
+        let tag = sheet["revision"].to_string();
+        let times = json!({"opens_at": opens_at});
+        house.call_with(Method::PATCH, &path(&event), Some(&key), Some(times), &[("If-Match", &tag)]).await;
+        house.call(Method::POST, &format!("{}/publish", path(&event)), Some(&key), None).await;
+        event
+    };
+    // The manual clock stands at 17:46:40 UTC.
+    let (broken, whole) = (announced("2030-03-17T17:50:00Z").await, announced("2030-03-17T17:55:00Z").await);
+    let folder = house.stop().await;
+    damage(&folder.path().join("data"), &broken);
+    clock.advance(Duration::from_secs(20 * 60));
+    let house = TestHouse::start_in(folder, clock, |_| {}).await;
+    house.until(&path(&whole), Some(&key), |sheet| sheet["state"] == "on_sale").await;
     house.stop().await;
 }
 

@@ -57,8 +57,10 @@ async fn is_alive(leases: &dyn Leases, lease: &NodeLease) -> bool {
 async fn a_name_is_one_runs_until_it_leaves(leases: &dyn Leases) {
     let (a, b) = (node("a"), node("b"));
     let anew = next_run(&a);
-    for lease in [&a, &b, &a] {
+    for lease in [&a, &b] {
         assert_eq!(leases.renew(lease, LASTS).await.unwrap(), Renewal::HeldAnew);
+    }
+    for lease in [&a, &b, &a] {
         assert_eq!(leases.renew(lease, LASTS).await.unwrap(), Renewal::Held);
     }
     assert_eq!(leases.renew(&anew, LASTS).await.unwrap(), Renewal::Taken(a.clone()));
