@@ -81,6 +81,7 @@ pub(super) async fn carry_out(write: &impl Conditional, whole: Duration) -> Resu
     let route = Arc::new(Elsewhere::default());
     let mut protocol = Append::new(MINE, EPOCH, deadline);
     let (mut next, mut doubts_count) = (protocol.start(), 0);
+    let mut was_unanswered = false;
     loop {
         let left = remaining(&clock, deadline);
         next = match next {
@@ -92,6 +93,7 @@ pub(super) async fn carry_out(write: &impl Conditional, whole: Duration) -> Resu
                     Err(error) => {
                         tracing::debug!(%error, "a conditional write was not answered, looking for it");
                         counter!(WRITE_DOUBTS).increment(1);
+                        was_unanswered = true;
                         Sent::Uncertain(error.to_string())
                     }
                 })
@@ -101,6 +103,8 @@ pub(super) async fn carry_out(write: &impl Conditional, whole: Duration) -> Resu
                     Ok(Ok(Seen::Mine)) => Found::Batch { hash: MINE },
                     Ok(Ok(Seen::Others)) => Found::Batch { hash: OTHERS },
                     Ok(Ok(Seen::Free)) => Found::Free { epoch: EPOCH },
+                    // It was sent once, and that was refused: what is there now does not matter.
+                    Ok(Ok(Seen::Past)) if !was_unanswered => Found::Batch { hash: OTHERS },
                     Ok(Ok(Seen::Past)) => {
                         return Err(CqlError::Unavailable("others have written since; the outcome is lost".to_owned()));
                     }

@@ -100,8 +100,8 @@ impl Conditional for CheckpointMove<'_> {
         Ok(match now.step {
             Some(step) if step == self.step => Seen::Mine,
             Some(_) | None if now.seq == self.base => Seen::Free,
-            // Perhaps a later step follows this one: who asked looks at the views anew in either case.
-            Some(_) | None => Seen::Others,
+            // Another's instead of this one, or after it.
+            Some(_) | None => Seen::Past,
         })
     }
 }
