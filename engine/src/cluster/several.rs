@@ -207,16 +207,9 @@ impl Several {
         if self.is_elsewhere(event) {
             return self.replicas.view(event).await;
         }
-        match self.registry.view(event).await {
-            Err(OpenError::Elsewhere | OpenError::Draining) => self.replicas.view(event).await,
-            answer @ (Ok(_)
-            | Err(
-                OpenError::UnknownEvent
-                | OpenError::NoPlan
-                | OpenError::TooMany
-                | OpenError::Refused(_)
-                | OpenError::Unavailable(_),
-            )) => answer,
+        match unless_elsewhere(self.registry.view(event).await) {
+            Some(answer) => answer,
+            None => self.replicas.view(event).await,
         }
     }
 
@@ -225,16 +218,9 @@ impl Several {
         if self.is_elsewhere(event) {
             return self.replicas.subscribe(event).await;
         }
-        match self.registry.subscribe(event).await {
-            Err(OpenError::Elsewhere | OpenError::Draining) => self.replicas.subscribe(event).await,
-            answer @ (Ok(_)
-            | Err(
-                OpenError::UnknownEvent
-                | OpenError::NoPlan
-                | OpenError::TooMany
-                | OpenError::Refused(_)
-                | OpenError::Unavailable(_),
-            )) => answer,
+        match unless_elsewhere(self.registry.subscribe(event).await) {
+            Some(answer) => answer,
+            None => self.replicas.subscribe(event).await,
         }
     }
 
@@ -379,6 +365,21 @@ impl Several {
         self.member.begin_leaving();
         self.registry.drain().await;
         self.member.leave().await;
+    }
+}
+
+/// What the registry answers, unless it is that another node has the event, or that this one is about to let it go.
+fn unless_elsewhere<T>(answer: Result<T, OpenError>) -> Option<Result<T, OpenError>> {
+    match answer {
+        Err(OpenError::Elsewhere | OpenError::Draining) => None,
+        answer @ (Ok(_)
+        | Err(
+            OpenError::UnknownEvent
+            | OpenError::NoPlan
+            | OpenError::TooMany
+            | OpenError::Refused(_)
+            | OpenError::Unavailable(_),
+        )) => Some(answer),
     }
 }
 
