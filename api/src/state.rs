@@ -102,6 +102,8 @@ pub struct Inner {
     pub back_office: BackOffice,
     /// Compiled seating plans.
     pub plans: PlanCache,
+    /// Whose turn it is to copy to the catalogue how an event stands.
+    pub copying: tokio::sync::Mutex<()>,
     /// What nodes prove themselves to each other with, where there are several.
     pub node_key: Option<NodeKey>,
     /// Signs buyers' tokens.

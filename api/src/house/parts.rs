@@ -129,6 +129,7 @@ pub(super) fn open(
         ticket_files,
         back_office,
         plans,
+        copying: tokio::sync::Mutex::default(),
         node_key,
         cookie_key,
         cookies: Cookies::new(secure),

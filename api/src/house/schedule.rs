@@ -7,7 +7,7 @@ use usher_core::{Command, EventId, UnixMillis};
 use usher_engine::catalogue::{EventRecord, EventState, PublicFilter};
 use usher_engine::event::AskError;
 
-use crate::desk::organizer::state_of;
+use crate::desk::organizer::{copy_owned, state_of};
 use crate::problem::{Problem, kinds};
 use crate::state::AppState;
 
@@ -130,8 +130,9 @@ async fn open_and_close(state: &AppState) -> Result<(), Problem> {
                 continue;
             }
         }
-        let Ok(Some(view)) = state.events.owned_view(record.id).await else { continue };
-        state.catalogue.set_state(record.id, state_of(view.phase, view.counts)).await?;
+        if let Err(problem) = copy_owned(state, record.id).await {
+            tracing::warn!(%problem, event = %record.id, "copying how an event stands");
+        }
     }
     Ok(())
 }
@@ -151,9 +152,8 @@ async fn is_gone(state: &AppState, event: EventId) -> bool {
 async fn copy(state: &AppState, event: EventId, known: &mut BTreeMap<EventId, EventState>) -> Result<(), Problem> {
     // Whoever owns it now copies it.
     let Some(view) = state.events.owned_view(event).await? else { return Ok(()) };
-    let now = state_of(view.phase, view.counts);
-    if known.get(&event) != Some(&now) {
-        state.catalogue.set_state(event, now).await?;
+    if known.get(&event) != Some(&state_of(view.phase, view.counts)) {
+        let Some(now) = copy_owned(state, event).await? else { return Ok(()) };
         if now == EventState::Cancelled {
             // The request that called it off may have ended before it came to this.
             state.payer.call_off(event).await?;

@@ -8,7 +8,7 @@ import { mkdir, readFile, rename } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { DESKTOP, fetchTickets, goOnToPay, launch, mapRests, open, pay, PHONE } from "./support/browser.mjs";
+import { DESKTOP, end, fetchTickets, goOnToPay, launch, mapRests, open, pay, PHONE } from "./support/browser.mjs";
 import { House } from "./support/house.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -22,7 +22,7 @@ before(async () => {
   [house, browser] = [await House.start(), await launch()];
 });
 after(async () => {
-  await browser?.close();
+  await end(browser);
   await house?.stop();
 });
 

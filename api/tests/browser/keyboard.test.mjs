@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { fetchTickets, launch, open } from "./support/browser.mjs";
+import { end, fetchTickets, launch, leads, open } from "./support/browser.mjs";
 import { House } from "./support/house.mjs";
 
 /** Presses of Tab after which what is looked for cannot be reached. */
@@ -16,9 +16,12 @@ before(async () => {
   [house, browser] = [await House.start(), await launch()];
 });
 after(async () => {
-  await browser?.close();
+  await end(browser);
   await house?.stop();
 });
+
+/** Presses Enter on what leads to another page. */
+const follow = (page) => leads(page, () => page.keyboard.press("Enter"));
 
 /** Presses Tab until what has the focus is so named and can be seen. */
 async function tabTo(page, name) {
@@ -43,39 +46,33 @@ test("seats are bought from the list without a mouse", async () => {
   const { page, expectNone } = await open(browser, house);
   await page.goto("/");
   await tabTo(page, /Chamber Music/);
-  await page.keyboard.press("Enter");
+  await follow(page);
   await page.getByRole("heading", { level: 1, name: /Chamber Music/ }).waitFor();
   await tabTo(page, /^Choose places$/);
-  await page.keyboard.press("Enter");
+  await follow(page);
   await page.getByRole("heading", { name: "From the list" }).waitFor();
   await tabTo(page, /^Choose from a list$/);
   await page.keyboard.press("Enter");
   await tabTo(page, /Stalls|Parquet|Balcony|Circle|Section|Block|Hall/);
-  await page.keyboard.press("Enter");
+  await follow(page);
   await page.locator("input[name=seat]").first().waitFor();
   await tabTo(page, /^Seat /);
   await page.keyboard.press("Space");
   await tabTo(page, /^Seat /);
   await page.keyboard.press("Space");
   await tabTo(page, /^Hold the chosen seats$/);
-  await page.keyboard.press("Enter");
+  await follow(page);
   await page.getByRole("timer").waitFor();
   await tabTo(page, /^Keep my seats longer$/);
-  await page.keyboard.press("Enter");
-  await page.getByRole("timer").waitFor();
+  await follow(page);
   await tabTo(page, /^Your name/);
   await page.keyboard.type("Ada Lovelace");
   await tabTo(page, /^E-mail/);
   await page.keyboard.type("ada@example.org");
-  await page.keyboard.press("Enter");
+  await follow(page);
   await page.getByRole("heading", { name: "Pay with a test card" }).waitFor();
   await tabTo(page, /4242 4242 4242 4242/);
-  await page.keyboard.press("Enter");
-  await page.waitForLoadState();
-  if (await page.getByRole("link", { name: "Go on to your order" }).isVisible()) {
-    await tabTo(page, /Go on to your order/);
-    await page.keyboard.press("Enter");
-  }
+  await follow(page);
   await fetchTickets(page);
   await tabTo(page, /Download all tickets/);
   await expectNone();

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open } from "./support/browser.mjs";
+import { end, launch, leads, open } from "./support/browser.mjs";
 import { House } from "./support/house.mjs";
 
 let house;
@@ -13,7 +13,7 @@ before(async () => {
   [house, browser] = [await House.start(), await launch()];
 });
 after(async () => {
-  await browser?.close();
+  await end(browser);
   await house?.stop();
 });
 
@@ -32,11 +32,12 @@ test("an event is on sale four screens after registering, and its sales are seen
   await page.getByLabel("Name", { exact: true }).fill("An Evening of Songs");
   await page.getByLabel("Venue and address").fill("Town Hall, Graz");
   await page.getByLabel("Begins").fill("2031-05-01T19:30");
-  await page.getByRole("button", { name: "Create the draft" }).click();
+  await leads(page, () => page.getByRole("button", { name: "Create the draft" }).click());
   // 4: prices, and on sale.
   const prices = page.locator("input[name^='price.']");
   for (let i = 0; i < (await prices.count()); i++) await prices.nth(i).fill("25,50");
   await page.getByRole("button", { name: "Set the prices" }).click();
+  await page.getByText("The prices are set.").waitFor();
   await page.getByRole("button", { name: /^Publish/ }).click();
   await page.getByRole("button", { name: /^Open/ }).click();
   await page.getByText("On sale", { exact: true }).waitFor();

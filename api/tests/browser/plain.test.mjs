@@ -3,7 +3,7 @@
  * @module
  */
 import { after, before, test } from "node:test";
-import { fetchTickets, goOnToPay, launch, open, pay, PHONE } from "./support/browser.mjs";
+import { end, fetchTickets, goOnToPay, launch, leads, open, pay, PHONE } from "./support/browser.mjs";
 import { House } from "./support/house.mjs";
 
 let house;
@@ -12,7 +12,7 @@ before(async () => {
   [house, browser] = [await House.start(), await launch()];
 });
 after(async () => {
-  await browser?.close();
+  await end(browser);
   await house?.stop();
 });
 
@@ -43,7 +43,7 @@ test("seats are bought from section, row and seat without a script", async () =>
   await seats.nth(0).check();
   await seats.nth(1).check();
   await page.getByRole("button", { name: "Hold the chosen seats" }).last().click();
-  await page.getByRole("button", { name: "Keep my seats longer" }).click();
+  await leads(page, () => page.getByRole("button", { name: "Keep my seats longer" }).click());
   await finish(page);
   await expectNone();
 });

@@ -77,7 +77,7 @@ fn missing(sheet: &EventSheet) -> Vec<String> {
         missing.push("a seating plan".to_owned());
     }
     let unpriced = sheet.tiers.iter().filter(|tier| tier.price_minor.is_none());
-    missing.extend(unpriced.map(|tier| format!("a price for the tier {}", tier.code)));
+    missing.extend(unpriced.map(|tier| format!("a price for the tier {} ({})", tier.name, tier.code)));
     missing
 }
 

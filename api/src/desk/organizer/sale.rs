@@ -183,8 +183,8 @@ fn check_printable(state: &AppState, record: &EventRecord, layout: &Layout) -> R
 /// # Errors
 /// The store or the event does not answer.
 pub async fn copy_state(state: &AppState, event: EventId) -> Result<(), Problem> {
-    if let Some(view) = state.events.owned_view(event).await? {
-        return Ok(state.catalogue.set_state(event, state_of(view.phase, view.counts)).await?);
+    if copy_owned(state, event).await?.is_some() {
+        return Ok(());
     }
     // The owner copies it, in a moment: what is seen here may be older than what it has copied since.
     let view = state.events.view(event).await?;
@@ -197,6 +197,19 @@ pub async fn copy_state(state: &AppState, event: EventId) -> Result<(), Problem>
         tokio::time::sleep(COPIED_LOOK_EVERY).await;
     }
     Ok(())
+}
+
+/// Copies the phase of an event that this node owns or can; what was copied.
+///
+/// # Errors
+/// The store or the event does not answer.
+pub async fn copy_owned(state: &AppState, event: EventId) -> Result<Option<EventState>, Problem> {
+    // One after the other: read before a step and written after it, an old state would undo what the step wrote.
+    let _turn = state.copying.lock().await;
+    let Some(view) = state.events.owned_view(event).await? else { return Ok(None) };
+    let now = state_of(view.phase, view.counts);
+    state.catalogue.set_state(event, now).await?;
+    Ok(Some(now))
 }
 
 /// How lists call a phase: an event on sale with nothing left is sold out.

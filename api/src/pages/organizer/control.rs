@@ -1,8 +1,9 @@
 //! One event's control page: what is missing, prices, and the steps of its sale with their effects in words.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Bytes, Data, Path, Query};
 use askama::Template;
+use serde::Deserialize;
 use usher_core::EventId;
 use usher_engine::catalogue::EventState;
 
@@ -52,6 +53,8 @@ struct ControlPage {
     fault_summary: Option<String>,
     /// Why the last step was not taken.
     refused: Option<String>,
+    /// The form of prices that led here was taken.
+    prices_set: bool,
 }
 
 /// The price of a tier as its field shows it.
@@ -67,11 +70,19 @@ struct Sent {
     form: Option<Form>,
     faults: Faults,
     refused: Option<String>,
+    prices_set: bool,
+}
+
+/// What the address says of the step before.
+#[derive(Deserialize)]
+pub(super) struct Done {
+    prices_set: Option<String>,
 }
 
 /// The page.
-pub(super) async fn page(state: Data<AppState>, subject: Subject, event: Path<EventId>) -> Answer {
-    html(&control(&state, &subject, *event, Sent::default()).await?)
+pub(super) async fn page(state: Data<AppState>, subject: Subject, event: Path<EventId>, done: Query<Done>) -> Answer {
+    let sent = Sent { prices_set: done.prices_set.is_some(), ..Sent::default() };
+    html(&control(&state, &subject, *event, sent).await?)
 }
 
 async fn control(state: &AppState, subject: &Subject, event: EventId, sent: Sent) -> Result<ControlPage, Problem> {
@@ -96,6 +107,7 @@ async fn control(state: &AppState, subject: &Subject, event: EventId, sent: Sent
         prices,
         faults: sent.faults,
         refused: sent.refused,
+        prices_set: sent.prices_set,
         event,
     })
 }
@@ -118,11 +130,11 @@ pub(super) async fn prices(state: Data<AppState>, subject: Subject, event: Path<
             tier.map_or_else(|| place.to_owned(), |price| format!("price.{}", price.tier))
         };
         match organizer::set_prices(&state, &subject, *event, None, &prices).await {
-            Ok(_) => return Ok(see(&format!("/organizer/events/{event}"))),
+            Ok(_) => return Ok(see(&format!("/organizer/events/{event}?prices_set"))),
             Err(problem) => faults = Faults::of(problem, field)?,
         }
     }
-    let page = control(&state, &subject, *event, Sent { form: Some(form), faults, refused: None }).await?;
+    let page = control(&state, &subject, *event, Sent { form: Some(form), faults, ..Sent::default() }).await?;
     page_with_status(&page, StatusCode::UNPROCESSABLE_ENTITY)
 }
 

@@ -25,6 +25,14 @@ export async function launch() {
   return chromium.launch({ executablePath, args: FLAGS });
 }
 
+/** Ends the browser. A page that a failed test left open says what it showed. */
+export async function end(browser) {
+  for (const page of browser?.contexts().flatMap((context) => context.pages()) ?? []) {
+    console.log(`left open: ${page.url()}\n${await page.locator("body").innerText({ timeout: 1_000 }).catch(String)}`);
+  }
+  await browser?.close();
+}
+
 /**
  * A page in a context of its own. `faults` gathers console errors, exceptions and refusals of the content policy;
  * `expect` takes
@@ -49,6 +57,12 @@ export async function open(browser, house, options = {}) {
     await context.close();
   };
   return { page, context, faults, expect, expectNone };
+}
+
+/** Does what leads to another page, or to this one anew, and waits until it is there: a click alone does not wait. */
+export async function leads(page, act) {
+  await page.waitForLoadState("load");
+  await Promise.all([page.waitForEvent("load"), act()]);
 }
 
 /** Waits until the map is drawn and rests: two frames that look the same. */
@@ -76,8 +90,6 @@ export async function goOnToPay(page) {
 /** Pays with a test card and waits until all tickets can be had. */
 export async function pay(page, number = "4242 4242 4242 4242") {
   await page.getByRole("button", { name: number }).click();
-  const onward = page.getByRole("link", { name: "Go on to your order" });
-  if (await onward.isVisible().catch(() => false)) await onward.click();
 }
 
 /** Waits for the tickets on the order page and fetches the whole order's document. */
