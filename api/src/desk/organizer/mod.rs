@@ -18,5 +18,6 @@ pub use events::{
 pub use orders::{OrdersQuery, RefundForm, orders, refund};
 pub use plan::{GenerateForm, PlanSheet, PlanTemplate, check_generate, generate_plan, upload_plan};
 pub use sale::{
-    SalesSheet, SeatStatusSheet, SeatsForm, Step, block_seats, copy_owned, copy_state, sales, seats, state_of, step, unblock_seats,
+    SalesSheet, SeatStatusSheet, SeatsForm, Step, block_seats, copy_owned, copy_state, sales, seats, state_of, step,
+    unblock_seats,
 };
