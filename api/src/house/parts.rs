@@ -12,7 +12,7 @@ use usher_engine::adapters::files::outbox::OutboxFolder;
 use usher_engine::adapters::smtp::{SmtpConfig, SmtpEncryption, SmtpMailer};
 use usher_engine::checkout::{Runner, RunnerParts};
 use usher_engine::clock::Clock;
-use usher_engine::cluster::{Events, SeveralParts};
+use usher_engine::cluster::{Events, REPLICAS_MAX, SeveralParts};
 use usher_engine::event::{self, Ownership, Registry};
 use usher_engine::feed::Feed;
 use usher_engine::jobs::Workers;
@@ -250,6 +250,7 @@ fn open_events(ground: &Ground<'_>, following: Following<'_>, among: Option<Amon
         journal: Arc::clone(&stores.journal),
         plans: following.plans.for_events(),
         runtime: runtime.clone(),
+        replicas_max: REPLICAS_MAX,
     };
     Ok(Events::among(registry, parts))
 }

@@ -83,6 +83,8 @@ struct State {
     routes: BTreeMap<EventId, NodeRun>,
     /// By node, and by event where it turned only that one away.
     unreached: BTreeMap<(NodeRun, Option<EventId>), Instant>,
+    /// Events whose owner is just looked up.
+    looked_up: BTreeSet<EventId>,
     /// Runs whose end was seen, and whose events nobody here has looked for yet.
     gone: Vec<NodeRun>,
     /// When the last successful renewal was sent.
@@ -93,6 +95,18 @@ struct State {
     doubts_until: Option<Instant>,
     is_leaving: bool,
     has_left: bool,
+}
+
+/// A look-up under way; over however it ends, also when whoever waits for it goes away.
+struct LookUp<'a> {
+    member: &'a Member,
+    event: EventId,
+}
+
+impl Drop for LookUp<'_> {
+    fn drop(&mut self) {
+        self.member.with(|state| state.looked_up.remove(&self.event));
+    }
 }
 
 impl Member {
@@ -318,6 +332,17 @@ impl Member {
             None => self.forget_route(event),
         }
         Ok(())
+    }
+
+    /// Looks up who owns an event unless somebody is just doing so.
+    pub(super) async fn look_up_once(&self, event: EventId) {
+        if !self.with(|state| state.looked_up.insert(event)) {
+            return;
+        }
+        let _under_way = LookUp { member: self, event };
+        if let Err(error) = self.look_up(event).await {
+            tracing::warn!(%event, %error, "not found out who owns an event now");
+        }
     }
 
     fn remember(&self, event: EventId, owner: NodeRun) {

@@ -1,7 +1,8 @@
 //! Read replicas: events of other nodes as their journals have them, for whoever reads here.
 //!
 //! A replica is woken by what other nodes tell, and looks by itself each second while somebody uses it. It contains at
-//! least what this node was told by the owner, so that who bought here sees it here. One that nobody uses ends.
+//! least what this node was told by the owner, so that who bought here sees it here. One that nobody uses ends. Whoever
+//! comes while one loads shares the load, and what it comes to.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use metrics::gauge;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use usher_core::EventId;
 
@@ -21,8 +22,10 @@ use crate::event::{Followed, OpenError, Plans, Sole, View};
 use crate::feed::{Feed, Notice};
 use crate::journal::Journal;
 
-/// Replicas at once.
+/// Replicas at once. One more takes the place of the one unused for longest, unless somebody needs each of them.
 pub const REPLICAS_MAX: usize = 1_024;
+/// Replicas that load at the same time; the rest wait for their turn.
+const LOADS_AT_ONCE_MAX: usize = 8;
 /// How often one that is used looks by itself.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long one that nobody uses is kept.
@@ -30,9 +33,7 @@ const UNUSED_MAX: Duration = Duration::from_secs(30);
 /// How long a reader waits for what this node knows to be there.
 const CATCH_UP_MAX: Duration = Duration::from_secs(1);
 
-/// Events whose replicas are loaded at the same time wait for each other where they share one of so many places.
-const LOADS_MAX: usize = 32;
-
+#[derive(Clone)]
 pub(super) struct Replicas {
     inner: Arc<Inner>,
 }
@@ -43,14 +44,23 @@ struct Inner {
     member: Member,
     runtime: Handle,
     state: Mutex<State>,
-    loads: Vec<tokio::sync::Mutex<()>>,
+    loads: Semaphore,
+    replicas_max: usize,
 }
 
 #[derive(Default)]
 struct State {
     live: HashMap<EventId, Arc<Replica>>,
-    /// The last entries that were heard of while their replicas load.
-    loading: HashMap<EventId, u64>,
+    loading: HashMap<EventId, Loading>,
+}
+
+/// What a load came to, once it has: for all who came meanwhile.
+type Outcome = Option<Result<Arc<Replica>, OpenError>>;
+
+struct Loading {
+    /// The last entry that was heard of meanwhile.
+    heard_seq: u64,
+    outcome: watch::Receiver<Outcome>,
 }
 
 struct Replica {
@@ -62,13 +72,29 @@ struct Replica {
 }
 
 impl Replica {
+    fn of(event: EventId, followed: &Followed, heard_seq: u64) -> Self {
+        let replica = Self {
+            view: watch::Sender::new(Arc::new(followed.view(event, None))),
+            wake: Notify::new(),
+            heard_seq: AtomicU64::new(heard_seq),
+            used_at: Mutex::new(Instant::now()),
+        };
+        if heard_seq > followed.seq() {
+            replica.wake.notify_one();
+        }
+        replica
+    }
+
     fn touch(&self) {
         *self.used_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    fn is_used(&self) -> bool {
-        let used_at = *self.used_at.lock().unwrap_or_else(PoisonError::into_inner);
-        self.view.receiver_count() > 0 || used_at.elapsed() < UNUSED_MAX
+    fn used_at(&self) -> Instant {
+        *self.used_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_watched(&self) -> bool {
+        self.view.receiver_count() > 0
     }
 
     fn heard(&self, seq: u64) {
@@ -84,11 +110,12 @@ impl Replicas {
         feed: Arc<dyn Feed>,
         member: Member,
         runtime: Handle,
+        replicas_max: usize,
     ) -> Self {
         // Nothing is taken over by it.
         let loader = Loader { journal, plans, ownership: Arc::new(Sole), heavy: Heavy::OffThread };
-        let loads = (0..LOADS_MAX).map(|_| tokio::sync::Mutex::default()).collect();
-        Self { inner: Arc::new(Inner { loader, feed, member, runtime, state: Mutex::default(), loads }) }
+        let (state, loads) = (Mutex::default(), Semaphore::new(LOADS_AT_ONCE_MAX));
+        Self { inner: Arc::new(Inner { loader, feed, member, runtime, state, loads, replicas_max }) }
     }
 
     /// What the event was a moment ago; at least what this node has heard of, if that comes in time.
@@ -102,6 +129,7 @@ impl Replicas {
         Ok(view)
     }
 
+    /// The event's views as they come; the channel closes when this replica ends.
     pub(super) async fn subscribe(&self, event: EventId) -> Result<watch::Receiver<Arc<View>>, OpenError> {
         Ok(self.inner.open(event).await?.view.subscribe())
     }
@@ -134,8 +162,8 @@ impl Inner {
         self.with(|state| {
             if let Some(replica) = state.live.get(&event) {
                 replica.heard(seq);
-            } else if let Some(heard_seq) = state.loading.get_mut(&event) {
-                *heard_seq = seq.max(*heard_seq);
+            } else if let Some(loading) = state.loading.get_mut(&event) {
+                loading.heard_seq = seq.max(loading.heard_seq);
             }
         });
     }
@@ -145,47 +173,75 @@ impl Inner {
     }
 
     async fn open(self: &Arc<Self>, event: EventId) -> Result<Arc<Replica>, OpenError> {
-        let live = || self.with(|state| state.live.get(&event).cloned()).inspect(|replica| replica.touch());
-        if let Some(replica) = live() {
-            return Ok(replica);
-        }
-        let place = usize::try_from(event.0 % LOADS_MAX as u128).unwrap_or_default();
-        let _turn = self.loads[place].lock().await;
-        if let Some(replica) = live() {
-            return Ok(replica);
-        }
-        if self.with(|state| state.live.len()) >= REPLICAS_MAX {
-            return Err(OpenError::TooMany);
-        }
-        self.with(|state| state.loading.insert(event, 0));
-        let followed = self.loader.follow(event).await;
-        let heard_seq = self.with(|state| state.loading.remove(&event)).unwrap_or_default();
-        let followed = followed?;
-        let replica = Arc::new(Replica {
-            view: watch::Sender::new(Arc::new(followed.view(event, None))),
-            wake: Notify::new(),
-            heard_seq: AtomicU64::new(heard_seq),
-            used_at: Mutex::new(Instant::now()),
-        });
-        if heard_seq > followed.seq() {
-            replica.wake.notify_one();
-        }
-        self.with(|state| {
-            state.live.insert(event, Arc::clone(&replica));
-            show_count(state);
-        });
-        self.runtime.spawn(Arc::clone(self).keep(event, Arc::clone(&replica), followed));
-        Ok(replica)
+        let mut outcome = match self.with(|state| self.find(state, event))? {
+            Found::Live(replica) => return Ok(replica),
+            Found::Loading(outcome) => outcome,
+        };
+        let ended = outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
+        ended.unwrap_or_else(|| Err(OpenError::Unavailable("reading the event was cut off".to_owned())))
     }
 
-    /// Keeps a replica up to date until nobody uses it, this node owns the event, or the journal cannot be followed.
-    async fn keep(self: Arc<Self>, event: EventId, replica: Arc<Replica>, followed: Followed) {
+    fn find(self: &Arc<Self>, state: &mut State, event: EventId) -> Result<Found, OpenError> {
+        if let Some(replica) = state.live.get(&event) {
+            replica.touch();
+            return Ok(Found::Live(Arc::clone(replica)));
+        }
+        if let Some(loading) = state.loading.get(&event) {
+            return Ok(Found::Loading(loading.outcome.clone()));
+        }
+        if state.live.len() + state.loading.len() >= self.replicas_max {
+            let unwatched = state.live.iter().filter(|(_, replica)| !replica.is_watched());
+            let longest = unwatched.min_by_key(|(_, replica)| replica.used_at()).map(|(event, _)| *event);
+            // It ends by itself: it is found no more.
+            let ended = longest.and_then(|event| state.live.remove(&event)).ok_or(OpenError::TooMany)?;
+            ended.wake.notify_one();
+        }
+        let (told, outcome) = watch::channel(None);
+        state.loading.insert(event, Loading { heard_seq: 0, outcome: outcome.clone() });
+        // A task of its own: whoever came first may go away, and the others wait on.
+        self.runtime.spawn(Arc::clone(self).run(event, told));
+        Ok(Found::Loading(outcome))
+    }
+
+    /// A replica's life.
+    async fn run(self: Arc<Self>, event: EventId, told: watch::Sender<Outcome>) {
+        let mut standing = Standing { inner: &self, event, replica: None };
+        let followed = {
+            // The semaphore is never closed.
+            let _load = self.loads.acquire().await;
+            self.loader.follow(event).await
+        };
+        match followed {
+            Ok(followed) => {
+                let replica = self.with(|state| {
+                    let heard_seq = state.loading.remove(&event).map_or(0, |loading| loading.heard_seq);
+                    let replica = Arc::new(Replica::of(event, &followed, heard_seq));
+                    state.live.insert(event, Arc::clone(&replica));
+                    show_count(state);
+                    replica
+                });
+                standing.replica = Some(Arc::clone(&replica));
+                told.send_replace(Some(Ok(Arc::clone(&replica))));
+                drop(told);
+                self.keep(event, &replica, followed).await;
+            }
+            Err(error) => {
+                drop(standing);
+                told.send_replace(Some(Err(error.into())));
+            }
+        }
+    }
+
+    /// Keeps a replica up to date until nobody uses it, another needs its place, this node owns the event, or the
+    /// journal cannot be followed.
+    async fn keep(&self, event: EventId, replica: &Arc<Replica>, followed: Followed) {
         let mut followed = Some(followed);
         loop {
             // Being woken and the pause mean the same.
             let _ = tokio::time::timeout(LOOK_EVERY, replica.wake.notified()).await;
-            if !replica.is_used() || self.member.owns(event) {
-                break;
+            let is_used = replica.is_watched() || replica.used_at().elapsed() < UNUSED_MAX;
+            if !is_used || !self.has(event, replica) || self.member.owns(event) {
+                return;
             }
             let next = match followed.take() {
                 Some(at) => self.loader.follow_on(event, at).await,
@@ -203,12 +259,41 @@ impl Inner {
                 Err(LoadError::Unavailable(why)) => tracing::warn!(%event, why, "an event is not followed"),
                 Err(error) => {
                     tracing::error!(%event, %error, "an event cannot be followed any more");
-                    break;
+                    return;
                 }
             }
         }
-        self.with(|state| {
-            state.live.remove(&event);
+    }
+
+    fn has(&self, event: EventId, replica: &Arc<Replica>) -> bool {
+        self.with(|state| state.live.get(&event).is_some_and(|live| Arc::ptr_eq(live, replica)))
+    }
+}
+
+enum Found {
+    Live(Arc<Replica>),
+    Loading(watch::Receiver<Outcome>),
+}
+
+/// A replica's place among the others. However its task ends, by a panic too, it is found no more.
+struct Standing<'a> {
+    inner: &'a Inner,
+    event: EventId,
+    /// None while it loads.
+    replica: Option<Arc<Replica>>,
+}
+
+impl Drop for Standing<'_> {
+    fn drop(&mut self) {
+        self.inner.with(|state| {
+            match &self.replica {
+                None => drop(state.loading.remove(&self.event)),
+                Some(mine) if state.live.get(&self.event).is_some_and(|live| Arc::ptr_eq(live, mine)) => {
+                    state.live.remove(&self.event);
+                }
+                // Another has its place.
+                Some(_) => {}
+            }
             show_count(state);
         });
     }

@@ -56,6 +56,8 @@ pub struct SeveralParts {
     pub plans: Plans,
     /// Where replicas live.
     pub runtime: Handle,
+    /// Replicas at once; see [`super::REPLICAS_MAX`].
+    pub replicas_max: usize,
 }
 
 pub(super) struct Several {
@@ -63,7 +65,7 @@ pub(super) struct Several {
     member: Member,
     forward: Forward,
     forwards: Semaphore,
-    replicas: Arc<Replicas>,
+    replicas: Replicas,
     relays: Relays,
     /// Held while this node's events are handed over: who comes second waits for the first.
     handing_over: tokio::sync::Mutex<()>,
@@ -81,15 +83,15 @@ enum Round {
 
 impl Several {
     pub(super) fn new(registry: Registry, parts: SeveralParts) -> Self {
-        let SeveralParts { member, forward, feed, journal, plans, runtime } = parts;
-        let replicas = Replicas::new(journal, plans, feed, member.clone(), runtime.clone());
+        let SeveralParts { member, forward, feed, journal, plans, runtime, replicas_max } = parts;
+        let replicas = Replicas::new(journal, plans, feed, member.clone(), runtime.clone(), replicas_max);
         let (forwards, relays) = (Semaphore::new(FORWARDS_MAX), Relays::default());
         Self {
             registry,
             member,
             forward,
             forwards,
-            replicas: Arc::new(replicas),
+            replicas,
             relays,
             handing_over: tokio::sync::Mutex::default(),
             missed: Mutex::default(),
@@ -151,9 +153,7 @@ impl Several {
                 Ok(()) | Err(_) => Round::Answered(Err(error)),
             },
             Err(OpenError::Draining) => {
-                if let Err(error) = self.member.look_up(event).await {
-                    tracing::warn!(%event, %error, "not found out who owns an event now");
-                }
+                self.member.look_up_once(event).await;
                 Round::Again
             }
             answer @ (Ok(_)

@@ -1,6 +1,6 @@
 //! All running events of this process: loaded on demand, unloaded when idle.
 //!
-//! Callers who come while an event loads share the load. An event that cannot be loaded is remembered with its reason,
+//! Callers who come while an event loads share the load, and its failure. An event that cannot be loaded is remembered with its reason,
 //! and the others run on. A dead actor (a fault in the shell itself) is replaced, with a pause that grows.
 
 mod unload;
@@ -48,7 +48,7 @@ struct Inner {
     series: Series,
     arbiters: Arbiters,
     running: RwLock<HashMap<EventId, Running>>,
-    turns: Mutex<BTreeMap<EventId, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<BTreeMap<EventId, Line>>,
     troubles: Mutex<BTreeMap<EventId, Trouble>>,
     loads: Semaphore,
     verifications: Arc<Semaphore>,
@@ -80,11 +80,15 @@ struct Trouble {
     failure: Option<(OpenError, Option<UnixMillis>)>,
 }
 
+/// Those who open one event, one after the other. Inside is what the last try failed by, and when: whoever was in line
+/// then has that for an answer.
+type Line = Arc<tokio::sync::Mutex<Option<(Instant, OpenError)>>>;
+
 /// A place in the line of those who open one event; forgotten with the last of them.
 struct Turn<'a> {
     inner: &'a Inner,
     event: EventId,
-    line: Arc<tokio::sync::Mutex<()>>,
+    line: Line,
 }
 
 impl Drop for Turn<'_> {
@@ -262,8 +266,22 @@ impl Inner {
     }
 
     async fn open(&self, event: EventId) -> Result<Handle, OpenError> {
+        let came = Instant::now();
         let turn = self.turn(event);
-        let _mine = turn.line.lock().await;
+        let mut failed = turn.line.lock().await;
+        if let Some((at, error)) = failed.as_ref()
+            && *at >= came
+        {
+            return Err(error.clone());
+        }
+        let opened = self.open_in_turn(event).await;
+        if let Err(error) = &opened {
+            *failed = Some((Instant::now(), error.clone()));
+        }
+        opened
+    }
+
+    async fn open_in_turn(&self, event: EventId) -> Result<Handle, OpenError> {
         if self.draining.load(Ordering::Acquire) {
             return Err(OpenError::Draining);
         }

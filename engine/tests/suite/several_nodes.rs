@@ -11,7 +11,7 @@ use usher_core::{Command, EventId, HoldId, SeatIdx, SeatStatus};
 use usher_engine::cluster::{
     Events, Forward, ForwardError, LeaseTimes, Member, NodeLease, NodeRun, SeveralParts, decode_request, encode_request,
 };
-use usher_engine::event::AskError;
+use usher_engine::event::{AskError, OpenError};
 use usher_engine::feed::Alone;
 use usher_engine::ids;
 
@@ -21,6 +21,10 @@ use crate::support::memory_leases::MemoryLeases;
 
 const ONE: EventId = EventId(1);
 const LASTS: Duration = Duration::from_millis(600);
+/// Read replicas of a node at once.
+const REPLICAS_MAX: usize = 2;
+/// Who come at once.
+const CROWD: usize = 50;
 /// Far beyond what anything here takes; only a fault gets there.
 const IN_TIME: Duration = Duration::from_secs(20);
 
@@ -74,6 +78,7 @@ impl Cluster {
             journal: self.journal(),
             plans: Arc::clone(&house.plans),
             runtime: Handle::current(),
+            replicas_max: REPLICAS_MAX,
         };
         let events = Events::among(house.registry.clone(), parts);
         self.lines.lock().unwrap().insert(name.to_owned(), (Line::Open, events.clone()));
@@ -302,4 +307,93 @@ async fn two_nodes_of_one_name_are_not_both_let_in() {
     let second = Member::new(leases, second, LeaseTimes::of(LASTS), Arc::new(|_| {}));
     let refused = second.join().await.unwrap_err().to_string();
     assert!(refused.contains("\"a\"") && refused.contains("running"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_asks_for_anothers_event_looks_up_its_owner_once() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node("a").await, cluster.node("b").await);
+    on_sale(&a).await;
+    cluster.leases.set_look_takes(LASTS / 2);
+    let before = cluster.leases.looks_count();
+    let asks = (0..CROWD).map(|n| {
+        let events = b.events.clone();
+        tokio::spawn(async move { events.ask(ONE, hold(u32::try_from(n).unwrap())).await })
+    });
+    for ask in asks.collect::<Vec<_>>() {
+        ask.await.unwrap().unwrap();
+    }
+    let looks = cluster.leases.looks_count() - before;
+    assert!((1..CROWD / 5).contains(&looks), "{looks} looks: who comes late makes one more, not each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_reads_anothers_event_reads_it_once_and_is_told_once_that_it_cannot_be_read() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node("a").await, cluster.node("b").await);
+    on_sale(&a).await;
+    b.events.ask(ONE, hold(1)).await.unwrap();
+    for damaged in [true, false] {
+        let journal = cluster.journal();
+        journal.set_readable(false);
+        let before = journal.follows_count();
+        let reads = (0..CROWD).map(|_| {
+            let events = b.events.clone();
+            tokio::spawn(async move { events.view(ONE).await.map(|view| view.seat_status(SeatIdx(1))) })
+        });
+        let reads: Vec<_> = reads.collect();
+        until("somebody begins to read", async || journal.follows_count() > before).await;
+        // Those who come before and after the others have begun to wait are told the same.
+        tokio::time::sleep(LASTS / 4).await;
+        journal.damage(ONE, damaged);
+        journal.set_readable(true);
+        for read in reads {
+            match read.await.unwrap() {
+                Ok(seat) => assert_eq!((damaged, seat), (false, Some(SeatStatus::Held))),
+                Err(error) => assert!(damaged && matches!(error, OpenError::Refused(_)), "{error}"),
+            }
+        }
+        let follows = journal.follows_count() - before;
+        assert!((1..CROWD / 5).contains(&follows), "{follows} times read for {CROWD} readers");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_events_of_others_than_there_are_replicas_are_read_unless_each_is_watched() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node("a").await, cluster.node("b").await);
+    let events: Vec<EventId> = (1..=REPLICAS_MAX as u128 * 2).map(EventId).collect();
+    for event in &events {
+        a.events.ask(*event, a.house.publish()).await.unwrap();
+    }
+    for event in events.iter().chain(&events) {
+        assert_eq!(b.events.view(*event).await.unwrap().seq, 1);
+    }
+    let mut watched = Vec::new();
+    for event in &events[..REPLICAS_MAX] {
+        watched.push(b.events.subscribe(*event).await.unwrap());
+    }
+    let refused = b.events.view(events[REPLICAS_MAX]).await.map(|view| view.seq);
+    assert_eq!(refused, Err(OpenError::TooMany));
+    watched.clear();
+    let mut last = Err(OpenError::TooMany);
+    until("nobody watches any more", async || {
+        last = b.events.view(events[REPLICAS_MAX]).await.map(|view| view.seq);
+        last.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_a_replica_that_dies_is_shown_what_comes_by_another() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node("a").await, cluster.node("b").await);
+    on_sale(&a).await;
+    b.events.ask(ONE, hold(1)).await.unwrap();
+    let mut watched = b.events.subscribe(ONE).await.unwrap();
+    cluster.journal().panic_at_next_read();
+    a.events.ask(ONE, hold(2)).await.unwrap();
+    let seen = watched.wait_for(|view| view.seat_status(SeatIdx(2)) == Some(SeatStatus::Held));
+    assert!(tokio::time::timeout(IN_TIME, seen).await.is_ok(), "it stands still");
+    assert_eq!(b.seat(2).await, SeatStatus::Held);
 }

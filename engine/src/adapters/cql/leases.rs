@@ -210,7 +210,13 @@ impl Leases for CqlLeases {
         let me = me.clone();
         self.call(|cluster, statements| async move {
             let mine = incarnation(&me);
-            cluster.session().execute_unpaged(&statements.release, (key(event), mine)).await?;
+            if let Err(error) = cluster.session().execute_unpaged(&statements.release, (key(event), mine)).await {
+                // It might take effect later and empty the row that this run has claimed again. The look by consensus
+                // ends it, one way or the other.
+                if statements.owner(cluster.session(), event).await?.as_ref() == Some(&me) {
+                    return Err(error.into());
+                }
+            }
             if !stays_listed {
                 cluster.session().execute_unpaged(&statements.unlist, (me.node.as_str(), mine, key(event))).await?;
             }

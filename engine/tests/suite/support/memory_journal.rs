@@ -38,17 +38,21 @@ struct State {
     unavailable_count: usize,
     take_overs_count: usize,
     entries_read_count: usize,
+    follows_count: usize,
+    panics_next_read: bool,
 }
 
 pub(crate) struct MemoryJournal {
     state: Mutex<State>,
     open: watch::Sender<bool>,
+    readable: watch::Sender<bool>,
     waiting_count: watch::Sender<usize>,
 }
 
 impl MemoryJournal {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::default(), open: watch::Sender::new(true), waiting_count: watch::Sender::new(0) }
+        let (open, readable) = (watch::Sender::new(true), watch::Sender::new(true));
+        Self { state: Mutex::default(), open, readable, waiting_count: watch::Sender::new(0) }
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
@@ -68,6 +72,20 @@ impl MemoryJournal {
     /// Returns when an append waits.
     pub(crate) async fn append_waits(&self) {
         self.waiting_count.subscribe().wait_for(|count| *count > 0).await.unwrap();
+    }
+
+    /// From now on whoever begins to read an event waits, or goes on.
+    pub(crate) fn set_readable(&self, readable: bool) {
+        self.readable.send_replace(readable);
+    }
+
+    /// How often somebody began to read an event.
+    pub(crate) fn follows_count(&self) -> usize {
+        self.with(|state| state.follows_count)
+    }
+
+    pub(crate) fn panic_at_next_read(&self) {
+        self.with(|state| state.panics_next_read = true);
     }
 
     /// The next appends come to these, one each.
@@ -171,6 +189,7 @@ impl Journal for MemoryJournal {
     }
 
     async fn read(&self, event: EventId, after_seq: u64, entries_max: usize) -> Result<Vec<SealedEntry>, JournalError> {
+        assert!(!self.with(|state| std::mem::take(&mut state.panics_next_read)), "the journal was told to panic");
         self.with(|state| {
             let chain = state.chains.entry(event).or_default();
             refuse_damage(event, chain)?;
@@ -197,6 +216,8 @@ impl Journal for MemoryJournal {
     }
 
     async fn snapshot(&self, event: EventId) -> Result<Option<StoredSnapshot>, JournalError> {
+        self.with(|state| state.follows_count += 1);
+        self.readable.subscribe().wait_for(|readable| *readable).await.unwrap();
         Ok(self.with(|state| state.chains.get(&event).and_then(|chain| chain.snapshot.clone())))
     }
 }

@@ -16,6 +16,8 @@ struct State {
     owners: BTreeMap<EventId, NodeRun>,
     listed: BTreeSet<(NodeRun, EventId)>,
     claims_count: usize,
+    looks_count: usize,
+    look_takes: Duration,
     is_away: bool,
 }
 
@@ -40,6 +42,16 @@ impl MemoryLeases {
     /// From now on nothing is answered, or everything is again.
     pub(crate) fn set_away(&self, is_away: bool) {
         self.with(|state| state.is_away = is_away);
+    }
+
+    /// From now on a look at who owns an event takes so long.
+    pub(crate) fn set_look_takes(&self, look_takes: Duration) {
+        self.with(|state| state.look_takes = look_takes);
+    }
+
+    /// Looks at who owns an event.
+    pub(crate) fn looks_count(&self) -> usize {
+        self.with(|state| state.looks_count)
     }
 
     /// Claims that came to something.
@@ -70,6 +82,11 @@ impl Leases for MemoryLeases {
     }
 
     async fn owner(&self, event: EventId) -> Result<Option<NodeRun>, StoreError> {
+        let look_takes = self.with(|state| {
+            state.looks_count += 1;
+            state.look_takes
+        });
+        tokio::time::sleep(look_takes).await;
         self.reach(|state| state.owners.get(&event).cloned())
     }
 
