@@ -239,8 +239,8 @@ impl Inspector {
         bail!("the sale moves on while it is being audited")
     }
 
-    /// What nodes say of the sale at rest that differs. They may follow one another by a moment, so a difference counts
-    /// when it stays.
+    /// What nodes say of the sale at rest that differs, and how many were asked. They may follow one another by a moment,
+    /// so a difference counts when it stays.
     ///
     /// # Errors
     /// A node does not answer; where nodes may be gone, that one is passed over.
@@ -249,7 +249,7 @@ impl Inspector {
         world: &World,
         exclusive: bool,
         may_be_gone: bool,
-    ) -> anyhow::Result<Vec<Contradiction>> {
+    ) -> anyhow::Result<(usize, Vec<Contradiction>)> {
         let began = Instant::now();
         loop {
             let mut all = Vec::new();
@@ -261,11 +261,11 @@ impl Inspector {
                 let node = Self { api: self.api.only(base), proof: self.proof.clone() };
                 all.push((base, node.books(world, exclusive).await?));
             }
-            let Some(((first, said), others)) = all.split_first() else { return Ok(Vec::new()) };
+            let Some(((first, said), others)) = all.split_first() else { bail!("no node answers") };
             let differences: Vec<_> =
                 others.iter().flat_map(|(base, other_said)| compare(first, said, base, other_said)).collect();
             if differences.is_empty() || began.elapsed() >= NODES_AGREE_WITHIN {
-                return Ok(differences);
+                return Ok((all.len(), differences));
             }
             tokio::time::sleep(TRY_EVERY).await;
         }

@@ -112,10 +112,14 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
     let settled_in = began.elapsed();
     progress.say("auditing");
     contradictions.extend(audit(&ledger, &books));
+    let mut audited_count = 1;
     if world.api.bases().len() > 1 {
-        contradictions.extend(stage.inspector.compare_nodes(&world, exclusive, settings.expect_restarts).await?);
+        let (nodes_count, differences) =
+            stage.inspector.compare_nodes(&world, exclusive, settings.expect_restarts).await?;
+        audited_count = nodes_count;
+        contradictions.extend(differences);
     }
-    let server = ServerSheet { embedded: stage.server.is_some(), urls: world.api.bases().to_vec() };
+    let server = ServerSheet { embedded: stage.server.is_some(), urls: world.api.bases().to_vec(), audited_count };
     if let Some(server) = stage.server {
         progress.say("stopping the server");
         server.stop()?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::{Client, StatusCode};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Response, StatusCode};
+use serde::Deserialize;
 use sha2::Sha256;
 use tokio::runtime::Handle;
 use usher_core::EventId;
@@ -14,7 +16,7 @@ use usher_engine::clock::Clock;
 use usher_engine::cluster::{
     Forward, ForwardError, LeaseTimes, Member, NodeLease, NodeRun, OnMoved, Reply, encode_request,
 };
-use usher_engine::event::Request;
+use usher_engine::event::{AskError, Request};
 use usher_engine::ids;
 use usher_engine::orders::Projector;
 
@@ -22,6 +24,7 @@ use super::journal::wait;
 use super::stores::Stores;
 use crate::access::seal::{NODE, SEAL, Sealed, TIME};
 use crate::config::{Fault, NodeSettings};
+use crate::problem::kinds;
 use crate::state::NodeKey;
 
 /// How long another node may take to let a connection in: it is near, or it is gone.
@@ -125,12 +128,63 @@ impl Wire {
                 );
                 return Err(ForwardError::NotSent("not known there".to_owned()));
             }
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::PAYLOAD_TOO_LARGE => {
-                return Err(ForwardError::NotSent(format!("turned away with {}", answer.status())));
-            }
+            StatusCode::SERVICE_UNAVAILABLE => return turned_away(answer).await,
+            StatusCode::PAYLOAD_TOO_LARGE => return Err(ForwardError::NotSent("the command is too long".to_owned())),
             other => return Err(ForwardError::Unanswered(format!("answered {other}"))),
         }
         let bytes = answer.bytes().await.map_err(|error| ForwardError::Unanswered(error.without_url().to_string()))?;
         Reply::decode(&bytes).map_err(|error| ForwardError::Unanswered(error.to_string()))
+    }
+}
+
+/// What a node says that let nothing in. That it is full, whoever asked is told at once: waiting here would only make the
+/// crowd larger.
+async fn turned_away(answer: Response) -> Result<Reply, ForwardError> {
+    let retry_after_s = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let said = answer.json::<Turned>().await.map_or_else(|_| String::new(), |said| said.code);
+    match retry_after_s {
+        Some(after_s) if said == kinds::BUSY.code => {
+            Ok(Reply::Refused(AskError::Busy { retry_after_ms: after_s.saturating_mul(1_000) }))
+        }
+        Some(_) | None => Err(ForwardError::NotSent(format!("turned away: {said}"))),
+    }
+}
+
+/// What matters of the problem.
+#[derive(Deserialize)]
+struct Turned {
+    code: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, HttpServer, web};
+    use usher_core::HoldId;
+
+    use super::*;
+    use crate::problem::{Kind, Problem};
+
+    /// What becomes of a request to a node that turns everything away with that.
+    async fn turned_away_with(kind: &'static Kind) -> Result<Reply, ForwardError> {
+        let turn_away = move || async move { Err::<&str, _>(Problem::of(kind).retry_after_ms(3_000)) };
+        let server = HttpServer::new(move || App::new().default_service(web::to(turn_away))).workers(1);
+        let server = server.bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", server.addrs()[0]);
+        let server = server.run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        let wire = Wire { client: Client::new(), node: "a".to_owned(), key: key_of(&[1; 32]), clock: Clock::system() };
+        let to = NodeLease { run: NodeRun { node: "b".to_owned(), incarnation: 1 }, address };
+        let reply = wire.send(&to, EventId(1), &Request::LookHold(HoldId(1))).await;
+        handle.stop(false).await;
+        reply
+    }
+
+    #[actix_web::test]
+    async fn a_full_node_is_told_to_the_buyer_and_one_that_cannot_is_tried_again() {
+        let full = turned_away_with(&kinds::BUSY).await;
+        assert_eq!(full.ok(), Some(Reply::Refused(AskError::Busy { retry_after_ms: 3_000 })));
+        let unable = turned_away_with(&kinds::UNAVAILABLE).await;
+        assert!(matches!(&unable, Err(ForwardError::NotSent(why)) if why.contains("unavailable")), "{unable:?}");
     }
 }

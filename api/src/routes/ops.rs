@@ -53,9 +53,11 @@ pub(crate) async fn readyz(state: Data<AppState>) -> Answer {
     let (stores, journal) = (kind(in_cluster), kind(state.cluster.is_some()));
     let healths = [Some(state.ticket_files.health()), state.redis.as_ref().map(Redis::health)];
     let down = healths.into_iter().flatten().filter(|health| health.is_down());
-    let degraded: Vec<&str> = down.map(Health::backend).collect();
+    let member = state.events.member();
+    let lapsed = member.filter(|member| !member.is_held()).map(|_| "lease");
+    let degraded: Vec<&str> = down.map(Health::backend).chain(lapsed).collect();
     let mut sheet = json!({"status": "ready", "stores": stores, "journal": journal, "degraded": degraded});
-    if let Some(member) = state.events.member() {
+    if let Some(member) = member {
         sheet["node"] = node_sheet(member);
     }
     ok(&sheet)

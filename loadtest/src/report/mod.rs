@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! { "format": "usher.load-report/1", "seed", "rate_per_s", "burst_count", "duration_s", "took_s", "buyers_max",
-//!   "server": { "embedded", "urls" }, "event": { "event", "name", "capacity_count" },
+//!   "server": { "embedded", "urls", "audited_count" }, "event": { "event", "name", "capacity_count" },
 //!   "violations": n, "violations_by_code": { code: n },
 //!   "contradictions": [{ "code", "detail", "evidence" }],          // at most CONTRADICTIONS_SHOWN_MAX
 //!   "totals": { "buyers_count", "holds_count", "conflicts_count", "orders_count", "paid_count", "tickets_count",
@@ -41,6 +41,8 @@ pub struct ServerSheet {
     pub embedded: bool,
     /// Base URLs.
     pub urls: Vec<String>,
+    /// Nodes whose books were read at rest; fewer than there are URLs where some were gone.
+    pub audited_count: usize,
 }
 
 /// Which event.

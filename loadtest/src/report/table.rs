@@ -66,6 +66,10 @@ impl Report {
     }
 
     fn verdict(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (audited, nodes) = (self.server.audited_count, self.server.urls.len());
+        if audited < nodes {
+            writeln!(f, "only {audited} of {nodes} nodes answered at rest: nothing is known of what the others say")?;
+        }
         if self.violations == 0 {
             return write!(f, "audit: no contradiction");
         }
