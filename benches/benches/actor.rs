@@ -16,7 +16,7 @@ use usher_core::plan::{Layout, generate};
 use usher_core::{
     Ask, BuyerId, Command, EventId, HoldId, Limits as SaleLimits, Minor, PlaceHold, Priced, SeatIdx, TierIdx,
 };
-use usher_engine::adapters::sqlite::Stores;
+use usher_engine::adapters::sqlite::Folder;
 use usher_engine::clock::Clock;
 use usher_engine::event::{Handle, Limits, Parts, Plan, Registry, Rules, Sole};
 
@@ -31,11 +31,11 @@ struct House {
 }
 
 impl House {
-    fn over(stores: &Stores) -> Self {
+    fn over(kept: &Folder) -> Self {
         let layout = Arc::new(generate::hall(10, 100, 50).compile().expect("the hall is valid"));
         let plan = Plan { layout: Arc::clone(&layout), digest: DIGEST };
         let parts = Parts {
-            journal: Arc::clone(&stores.journal),
+            journal: Arc::clone(&kept.journal),
             plans: Arc::new(move |_| Box::pin(std::future::ready(Ok(plan.clone())))),
             clock: Clock::system(),
             on_committed: Arc::new(|_, _| {}),
@@ -103,8 +103,8 @@ async fn caller(handle: Handle, next: Arc<AtomicU32>, seats_count: u32) {
 fn durable_holds(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime can be made");
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let stores = Stores::open(folder.path()).expect("the stores open");
-    let house = House::over(&stores);
+    let kept = Folder::open(folder.path()).expect("the folder opens");
+    let house = House::over(&kept);
     let mut group = criterion.benchmark_group("durable_holds");
     group.throughput(Throughput::Elements(1));
     for callers_count in [1, 64, 512] {

@@ -21,4 +21,5 @@ pub mod mail;
 pub mod orders;
 pub mod payments;
 pub mod store;
+pub mod stores;
 pub mod tickets;

@@ -9,12 +9,12 @@ use usher_engine::store::StoreError;
 
 use super::{From, Outcome, say};
 use crate::config::{Fault, StoresSettings};
-use crate::house::Stores;
+use crate::house::Kept;
 
 pub(super) fn migrate(from: &From) -> Outcome {
     let settings = from.settings()?;
     let threads = threads()?;
-    let applied = Stores::migrate(&settings, threads.handle()).map_err(|fault| vec![fault])?;
+    let applied = Kept::migrate(&settings, threads.handle()).map_err(|fault| vec![fault])?;
     applied.iter().for_each(|name| say(&format!("Applied {name}.")));
     say("The stores are at this version.");
     Ok(ExitCode::SUCCESS)
@@ -28,16 +28,16 @@ pub(super) fn rebuild_views(from: &From, nobody_serves: bool) -> Outcome {
         return Err(vec![Fault { key: "views".to_owned(), what: what.to_owned() }]);
     }
     let threads = threads()?;
-    let stores = Stores::open(&settings, threads.handle()).map_err(|fault| vec![fault])?;
+    let kept = Kept::open(&settings, threads.handle()).map_err(|fault| vec![fault])?;
     let projector = Projector::new(ProjectorParts {
-        journal: Arc::clone(&stores.journal),
-        views: Arc::clone(&stores.views),
-        queue: stores.jobs.clone(),
+        journal: Arc::clone(&kept.journal),
+        views: Arc::clone(&kept.stores.views),
+        queue: kept.stores.jobs.clone(),
         // The payment process asks about what is unsettled when the server starts.
         on_orders: Arc::new(|_, _| {}),
     });
     let rebuilt: Result<(), StoreError> = actix_web::rt::System::new().block_on(async {
-        stores.views.clear().await?;
+        kept.stores.views.clear().await?;
         projector.project_all().await
     });
     rebuilt.map_err(|error| vec![Fault { key: "views".to_owned(), what: error.to_string() }])?;

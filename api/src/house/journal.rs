@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use usher_engine::adapters::cql::journal::{CqlJournal, JournalTimes};
 use usher_engine::adapters::cql::{self, Cluster, ClusterSettings, Login, Replication};
 use usher_engine::journal::Journal;
+use usher_engine::stores::Stores;
 
 use crate::config::{CopiesSettings, Fault, JournalSettings};
 
@@ -68,7 +69,7 @@ pub(super) fn open_with_stores(
     settings: &JournalSettings,
     folder: &Path,
     home: &Handle,
-) -> Result<(Opened, cql::Stores), Fault> {
+) -> Result<(Opened, Stores), Fault> {
     let Some(settings) = cluster_settings(settings) else {
         return Err(fault("stores in a cluster need the journal in it".to_owned()));
     };
@@ -82,7 +83,7 @@ pub(super) fn open_with_stores(
     wait(home, async move {
         let opened = async {
             let (journal, cluster) = connect(&settings, at_home).await?;
-            let stores = cql::Stores::open(&cluster).await?;
+            let stores = cql::open_stores(&cluster).await?;
             Ok::<_, cql::CqlError>((Opened { journal, cluster: Some(cluster) }, stores))
         };
         let opened = opened.await.map_err(|error| fault(error.to_string()))?;

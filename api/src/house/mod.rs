@@ -32,7 +32,7 @@ use crate::state::AppState;
 
 pub(crate) use journal::KEYSPACE_FILE;
 pub(crate) use money::{key, open_sandbox};
-pub use stores::{Stores, check_folder, folder as data_folder, lock_folder};
+pub use stores::{Kept, check_folder, folder as data_folder, lock_folder};
 
 use parts::{Foundation, PayerLater};
 use schedule::Schedule;
@@ -46,7 +46,6 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 /// A house with everything open.
 pub struct House {
     state: AppState,
-    stores: Stores,
     shared: Shared,
     workers: Workers,
     inbox: InboxProcessor,
@@ -74,12 +73,12 @@ impl House {
         let threads = OwnRuntime(Some(threads));
         // Before anything makes a series: one that is made without a recorder counts nothing for ever.
         let prometheus = metrics::install();
-        let (stores, redis) = (Stores::open(&settings, &handle), shared::redis(&settings.redis, &handle));
-        let (stores, redis) = match (stores, redis) {
-            (Ok(stores), Ok(redis)) => (stores, redis),
-            (stores, redis) => return Err(stores.err().into_iter().chain(redis.err()).collect()),
+        let (kept, redis) = (Kept::open(&settings, &handle), shared::redis(&settings.redis, &handle));
+        let (kept, redis) = match (kept, redis) {
+            (Ok(kept), Ok(redis)) => (kept, redis),
+            (kept, redis) => return Err(kept.err().into_iter().chain(redis.err()).collect()),
         };
-        let shared = Shared::open(redis, &stores.jobs, &settings);
+        let shared = Shared::open(redis, &kept.stores.jobs, &settings);
         let jobs_config = WorkersConfig {
             jobs_at_once_max: settings.jobs.at_once_max,
             lease: settings.jobs.lease.0,
@@ -88,12 +87,10 @@ impl House {
         };
         let workers = Workers::new(Arc::clone(&shared.jobs), clock.clone(), jobs_config);
         let (draining, is_draining) = watch::channel(false);
-        let foundation =
-            Foundation { stores: &stores, shared: &shared, workers: &workers, runtime: &handle, prometheus };
+        let foundation = Foundation { kept: &kept, shared: &shared, workers: &workers, runtime: &handle, prometheus };
         let opened = parts::open(settings, bound, clock, foundation, is_draining)?;
         Ok(Self {
             state: opened.state,
-            stores,
             shared,
             workers,
             inbox: opened.inbox,
@@ -109,12 +106,6 @@ impl House {
     #[must_use]
     pub fn state(&self) -> &AppState {
         &self.state
-    }
-
-    /// The stores.
-    #[must_use]
-    pub fn stores(&self) -> &Stores {
-        &self.stores
     }
 
     /// Starts what runs in the background.

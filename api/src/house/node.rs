@@ -21,7 +21,7 @@ use usher_engine::ids;
 use usher_engine::orders::Projector;
 
 use super::journal::wait;
-use super::stores::Stores;
+use super::stores::Kept;
 use crate::access::seal::{NODE, SEAL, Sealed, TIME};
 use crate::config::{Fault, NodeSettings};
 use crate::problem::kinds;
@@ -44,7 +44,7 @@ pub(super) struct Among {
 /// Takes this node's place among the others; `None` when it is the only one. Blocks; meant for the start of a program.
 pub(super) fn join(
     settings: &NodeSettings,
-    stores: &Stores,
+    kept: &Kept,
     house_key: Option<&[u8; 32]>,
     projector: &Projector,
     home: &Handle,
@@ -55,7 +55,7 @@ pub(super) fn join(
     let key = key_of(house_key);
     let projector = projector.clone();
     let on_moved: OnMoved = Arc::new(move |event| projector.let_go(event));
-    let Some(cluster) = stores.cluster.clone() else {
+    let Some(cluster) = kept.cluster.clone() else {
         return Err(fault("several nodes need their stores in a cluster".to_owned()));
     };
     let run = NodeRun { node: settings.id.clone(), incarnation: ids::fresh() };

@@ -27,7 +27,7 @@ use super::money::Money;
 use super::node::{self, Among};
 use super::schedule::Schedule;
 use super::shared::Shared;
-use super::stores::{Stores, folder, keys_folder};
+use super::stores::{Kept, folder, keys_folder};
 use crate::access::passwords::Passwords;
 use crate::back_office::{BackOffice, BackOfficeParts};
 use crate::config::{Fault, MailSettings, Settings, SmtpTls};
@@ -67,7 +67,7 @@ impl PayerLater {
 
 /// What was opened before.
 pub(super) struct Foundation<'a> {
-    pub(super) stores: &'a Stores,
+    pub(super) kept: &'a Kept,
     pub(super) shared: &'a Shared,
     pub(super) workers: &'a Workers,
     pub(super) runtime: &'a Handle,
@@ -82,22 +82,22 @@ pub(super) fn open(
     foundation: Foundation<'_>,
     draining: watch::Receiver<bool>,
 ) -> Result<Opened, Vec<Fault>> {
-    let Foundation { stores, shared, workers, runtime, prometheus } = foundation;
+    let Foundation { kept, shared, workers, runtime, prometheus } = foundation;
     let public_url = settings.public_url(bound);
     let secure = public_url.starts_with("https://");
     let data = folder(&settings.stores);
-    let plans = PlanCache::new(Arc::clone(&stores.catalogue));
+    let plans = PlanCache::new(Arc::clone(&kept.stores.catalogue));
     let mut faults = Vec::new();
     let cookie_key = gathered(super::money::key(&keys_folder(&settings), "cookie.key"), &mut faults);
     let money = cookie_key
         .and_then(|key| gathered(Money::open(&settings.payments, &data, bound, &key, &clock, runtime), &mut faults));
-    let ground = Ground { settings: &settings, data: &data, public_url: &public_url, stores, clock: &clock, runtime };
+    let ground = Ground { settings: &settings, data: &data, public_url: &public_url, kept, clock: &clock, runtime };
     let back_office = open_back_office(&ground, &plans, &mut faults);
     // The projector tells the payment process, which asks events, which tell the projector: one of them comes later.
     let payer_later = PayerLater::default();
-    let projector = open_projector(stores, shared, workers, payer_later.clone());
+    let projector = open_projector(kept, shared, workers, payer_later.clone());
     let schedule = Schedule::default();
-    let among = gathered(node::join(&settings.node, stores, cookie_key.as_ref(), &projector, runtime), &mut faults);
+    let among = gathered(node::join(&settings.node, kept, cookie_key.as_ref(), &projector, runtime), &mut faults);
     let node_key = among.iter().flatten().map(|among| among.key.clone()).next();
     let following = Following { plans: &plans, projector: &projector, schedule: &schedule, feed: &shared.feed };
     let events = among.and_then(|among| gathered(open_events(&ground, following, among), &mut faults));
@@ -106,21 +106,21 @@ pub(super) fn open(
     else {
         return Err(faults);
     };
-    let paying = Paying::open(&events, &money, stores, &clock);
+    let paying = Paying::open(&events, &money, kept, &clock);
     payer_later.set(Some(paying.payer.clone()));
     let state = AppState::new(Inner {
         public_url,
-        accounts: Arc::clone(&stores.accounts),
-        catalogue: Arc::clone(&stores.catalogue),
-        views: Arc::clone(&stores.views),
-        contacts: Arc::clone(&stores.contacts),
-        payments: Arc::clone(&stores.payments),
-        inbox: Arc::clone(&stores.inbox),
+        accounts: Arc::clone(&kept.stores.accounts),
+        catalogue: Arc::clone(&kept.stores.catalogue),
+        views: Arc::clone(&kept.stores.views),
+        contacts: Arc::clone(&kept.stores.contacts),
+        payments: Arc::clone(&kept.stores.payments),
+        inbox: Arc::clone(&kept.stores.inbox),
         jobs: Arc::clone(&shared.jobs),
         redis: shared.redis.clone(),
         feed: Arc::clone(&shared.feed),
-        audit_log: Arc::clone(&stores.audit_log),
-        cluster: stores.cluster.clone(),
+        audit_log: Arc::clone(&kept.stores.audit_log),
+        cluster: kept.cluster.clone(),
         events,
         projector,
         payer: paying.payer,
@@ -147,11 +147,11 @@ pub(super) fn open(
     Ok(Opened { state, inbox: paying.inbox, reconciler: paying.reconciler, schedule, payer_later })
 }
 
-fn open_projector(stores: &Stores, shared: &Shared, workers: &Workers, payer: PayerLater) -> Projector {
+fn open_projector(kept: &Kept, shared: &Shared, workers: &Workers, payer: PayerLater) -> Projector {
     let workers = workers.clone();
     Projector::new(ProjectorParts {
-        journal: Arc::clone(&stores.journal),
-        views: Arc::clone(&stores.views),
+        journal: Arc::clone(&kept.journal),
+        views: Arc::clone(&kept.stores.views),
         queue: Arc::clone(&shared.jobs),
         on_orders: Arc::new(move |event, orders| {
             workers.wake();
@@ -171,18 +171,18 @@ struct Paying {
 }
 
 impl Paying {
-    fn open(events: &Events, money: &Money, stores: &Stores, clock: &Clock) -> Self {
+    fn open(events: &Events, money: &Money, kept: &Kept, clock: &Clock) -> Self {
         let payer = Runner::new(RunnerParts {
             desk: super::money::desk(events),
-            payments: Arc::clone(&stores.payments),
-            views: Arc::clone(&stores.views),
+            payments: Arc::clone(&kept.stores.payments),
+            views: Arc::clone(&kept.stores.views),
             gateway: money.gateway.clone(),
             clock: clock.clone(),
         });
         let bell = Arc::new(Notify::new());
         let inbox = InboxProcessor::new(InboxParts {
-            inbox: Arc::clone(&stores.inbox),
-            payments: Arc::clone(&stores.payments),
+            inbox: Arc::clone(&kept.stores.inbox),
+            payments: Arc::clone(&kept.stores.payments),
             gateway: money.gateway.clone(),
             runner: payer.clone(),
             clock: clock.clone(),
@@ -190,10 +190,10 @@ impl Paying {
         });
         let reconciler = Reconciler::new(ReconcilerParts {
             runner: payer.clone(),
-            journal: Arc::clone(&stores.journal),
-            catalogue: Arc::clone(&stores.catalogue),
+            journal: Arc::clone(&kept.journal),
+            catalogue: Arc::clone(&kept.stores.catalogue),
         });
-        let intake = Intake::new(money.intake.clone(), Arc::clone(&stores.inbox), clock.clone(), bell);
+        let intake = Intake::new(money.intake.clone(), Arc::clone(&kept.stores.inbox), clock.clone(), bell);
         Self { payer, inbox, reconciler, intake }
     }
 }
@@ -213,7 +213,7 @@ struct Following<'a> {
 }
 
 fn open_events(ground: &Ground<'_>, following: Following<'_>, among: Option<Among>) -> Result<Events, Fault> {
-    let Ground { settings, stores, clock, runtime, .. } = *ground;
+    let Ground { settings, kept, clock, runtime, .. } = *ground;
     let (projector, schedule) = (following.projector.clone(), following.schedule.clone());
     let feed = Arc::clone(following.feed);
     let told = Arc::clone(&feed);
@@ -222,7 +222,7 @@ fn open_events(ground: &Ground<'_>, following: Following<'_>, among: Option<Amon
         None => Arc::new(event::Sole),
     };
     let parts = event::Parts {
-        journal: Arc::clone(&stores.journal),
+        journal: Arc::clone(&kept.journal),
         plans: following.plans.for_events(),
         clock: clock.clone(),
         ownership,
@@ -247,7 +247,7 @@ fn open_events(ground: &Ground<'_>, following: Following<'_>, among: Option<Amon
         member,
         forward,
         feed,
-        journal: Arc::clone(&stores.journal),
+        journal: Arc::clone(&kept.journal),
         plans: following.plans.for_events(),
         runtime: runtime.clone(),
         replicas_max: REPLICAS_MAX,
@@ -262,7 +262,7 @@ struct Ground<'a> {
     settings: &'a Settings,
     data: &'a Path,
     public_url: &'a str,
-    stores: &'a Stores,
+    kept: &'a Kept,
     clock: &'a Clock,
     runtime: &'a Handle,
 }
@@ -272,7 +272,7 @@ fn open_back_office(
     plans: &PlanCache,
     faults: &mut Vec<Fault>,
 ) -> Option<(BackOffice, TicketFiles)> {
-    let Ground { settings, data, public_url, stores, clock, runtime } = *ground;
+    let Ground { settings, data, public_url, kept, clock, runtime } = *ground;
     let fault = |key: &str, what: String| Fault { key: key.to_owned(), what };
     let fonts = Fonts::load(&settings.tickets.fonts).map_err(|broken| {
         faults.extend(
@@ -289,9 +289,9 @@ fn open_back_office(
     let files = files?;
     let (mailer, sender) = mailer?;
     let office = BackOffice::new(BackOfficeParts {
-        catalogue: Arc::clone(&stores.catalogue),
-        views: Arc::clone(&stores.views),
-        contacts: Arc::clone(&stores.contacts),
+        catalogue: Arc::clone(&kept.stores.catalogue),
+        views: Arc::clone(&kept.stores.views),
+        contacts: Arc::clone(&kept.stores.contacts),
         ticket_files: Arc::clone(&files),
         plans: plans.clone(),
         keys: Arc::new(keys?),

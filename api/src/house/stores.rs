@@ -7,39 +7,24 @@ use tokio::runtime::Handle;
 use usher_engine::adapters::cql::Cluster;
 use usher_engine::adapters::files::lock::FolderLock;
 use usher_engine::adapters::sqlite;
-use usher_engine::audit_log::AuditLog;
 use usher_engine::journal::Journal;
-use usher_engine::{accounts, catalogue, jobs, orders, payments};
+use usher_engine::stores::Stores;
 
 use super::journal;
 use crate::config::{Fault, Settings, StoresSettings};
 
 /// Everything durable.
 #[derive(Clone)]
-pub struct Stores {
+pub struct Kept {
     /// Decisions.
     pub journal: Arc<dyn Journal>,
-    /// Accounts, sessions and keys.
-    pub accounts: Arc<dyn accounts::Store>,
-    /// Events and plans.
-    pub catalogue: Arc<dyn catalogue::Store>,
-    /// Orders and sales.
-    pub views: Arc<dyn orders::Views>,
-    /// Names and e-mails of orders.
-    pub contacts: Arc<dyn orders::Contacts>,
-    /// The provider's side of orders.
-    pub payments: Arc<dyn payments::Payments>,
-    /// Received webhooks.
-    pub inbox: Arc<dyn payments::Inbox>,
-    /// Work that follows.
-    pub jobs: Arc<dyn jobs::DurableQueue>,
-    /// Who did what.
-    pub audit_log: Arc<dyn AuditLog>,
+    /// Everything else.
+    pub stores: Stores,
     /// The cluster that the journal, and perhaps everything else, is in.
     pub cluster: Option<Arc<Cluster>>,
 }
 
-impl Stores {
+impl Kept {
     /// Brings everything to this version; tells what was changed in a cluster.
     ///
     /// # Errors
@@ -59,35 +44,13 @@ impl Stores {
         match &settings.stores {
             StoresSettings::Sqlite { folder } => {
                 journal::check_own_stores(folder)?;
-                let opened = sqlite::Stores::open(folder).map_err(|error| fault(folder, &error.to_string()))?;
-                let journal = journal::open(&settings.journal, folder, opened.journal, home)?;
-                Ok(Self {
-                    journal: journal.journal,
-                    cluster: journal.cluster,
-                    accounts: opened.accounts,
-                    catalogue: opened.catalogue,
-                    views: opened.views,
-                    contacts: opened.contacts,
-                    payments: opened.payments,
-                    inbox: opened.inbox,
-                    jobs: opened.jobs,
-                    audit_log: opened.audit_log,
-                })
+                let own = sqlite::Folder::open(folder).map_err(|error| fault(folder, &error.to_string()))?;
+                let opened = journal::open(&settings.journal, folder, own.journal, home)?;
+                Ok(Self { journal: opened.journal, stores: own.stores, cluster: opened.cluster })
             }
             StoresSettings::Cql { folder } => {
-                let (journal, opened) = journal::open_with_stores(&settings.journal, folder, home)?;
-                Ok(Self {
-                    journal: journal.journal,
-                    cluster: journal.cluster,
-                    accounts: opened.accounts,
-                    catalogue: opened.catalogue,
-                    views: opened.views,
-                    contacts: opened.contacts,
-                    payments: opened.payments,
-                    inbox: opened.inbox,
-                    jobs: opened.jobs,
-                    audit_log: opened.audit_log,
-                })
+                let (opened, stores) = journal::open_with_stores(&settings.journal, folder, home)?;
+                Ok(Self { journal: opened.journal, stores, cluster: opened.cluster })
             }
         }
     }

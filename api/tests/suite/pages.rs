@@ -128,7 +128,9 @@ async fn an_organizer_gets_from_registering_to_a_sale_in_four_screens() {
     let tiers: Vec<String> =
         page.split("name=\"price.").skip(1).map(|rest| format!("price.{}", rest.split('"').next().unwrap())).collect();
     let prices: Vec<(&str, &str)> = tiers.iter().map(|tier| (tier.as_str(), "19.50")).collect();
-    assert_eq!(browser.post(&format!("{control}/prices"), &prices).await, control);
+    let priced = browser.post(&format!("{control}/prices"), &prices).await;
+    assert_eq!(priced, format!("{control}?prices_set"));
+    assert!(browser.get(&priced).await.contains("The prices are set."));
     for step in ["publish", "open"] {
         assert_eq!(browser.post(&format!("{control}/steps/{step}"), &[]).await, control);
     }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use usher_core::{AccountId, EventId, Limits, Minor, OrderId, OrganizerId, TicketId, UnixMillis};
 use usher_engine::accounts::{Account, ApiKey, Role};
-use usher_engine::adapters::cql::{Cluster, ClusterSettings, Stores};
+use usher_engine::adapters::cql::{Cluster, ClusterSettings, open_stores};
 use usher_engine::catalogue::{EventRecord, EventState};
 use usher_engine::ids;
 use usher_engine::jobs::{Job, JobState};
 use usher_engine::orders::{Contact, ViewChanges};
 use usher_engine::payments::{PaymentRecord, WebhookRecord, WebhookState};
 use usher_engine::store::StoreError;
+use usher_engine::stores::Stores;
 
 use crate::support::proxy::Trouble;
 use crate::support::{Nodes, home, nodes, run, whole};
@@ -31,7 +32,7 @@ const LEASED_UNTIL: UnixMillis = UnixMillis(4_000_000_000_000);
 pub(crate) async fn stores(settings: &ClusterSettings) -> (Arc<Cluster>, Stores) {
     let settings = ClusterSettings { request_max: REQUEST_MAX, ..settings.clone() };
     let cluster = Cluster::connect(&settings, home()).await.unwrap();
-    let stores = Stores::open(&cluster).await.unwrap();
+    let stores = open_stores(&cluster).await.unwrap();
     (cluster, stores)
 }
 

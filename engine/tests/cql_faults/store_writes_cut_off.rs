@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use usher_core::{BuyerId, EventId, HoldId, Minor, OrderId, OrderState, TicketId, UnixMillis};
-use usher_engine::adapters::cql::{Cluster, Stores};
+use usher_engine::adapters::cql::Cluster;
 use usher_engine::ids;
 use usher_engine::jobs::{Job, JobState};
 use usher_engine::orders::{HeldRecord, OrderRecord, ViewChanges};
+use usher_engine::stores::Stores;
 
 use crate::store_writes::stores;
 use crate::support::proxy::Trouble;

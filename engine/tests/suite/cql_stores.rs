@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use usher_engine::adapters::cql::{Cluster, CqlError, Stores};
+use usher_engine::adapters::cql::{Cluster, CqlError, open_stores};
 use usher_engine::jobs::Queue;
+use usher_engine::stores::Stores;
 
 use crate::accounts_conformance::every_account_store;
 use crate::audit_log_conformance::every_audit_log;
@@ -17,7 +18,7 @@ use crate::support::cql::shared_cluster;
 const JOB_TABLES: [&str; 4] = ["jobs", "jobs_due", "jobs_open", "jobs_ended"];
 
 async fn stores(test: &str) -> Option<Stores> {
-    Some(Stores::open(&shared_cluster(test).await?).await.unwrap())
+    Some(open_stores(&shared_cluster(test).await?).await.unwrap())
 }
 
 /// Deletes all jobs.
@@ -56,7 +57,7 @@ async fn cql_keeps_every_rule_of_jobs() {
     let Some(cluster) = shared_cluster("cql_keeps_every_rule_of_jobs").await else { return };
     every_queue(async || -> Arc<dyn Queue> {
         empty_jobs(&cluster).await;
-        let queue: Arc<dyn Queue> = Stores::open(&cluster).await.unwrap().jobs;
+        let queue: Arc<dyn Queue> = open_stores(&cluster).await.unwrap().jobs;
         queue
     })
     .await;

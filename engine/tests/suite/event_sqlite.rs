@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use usher_core::{Command, EventId, HoldId, OrderId, OrderState};
-use usher_engine::adapters::sqlite::Stores;
+use usher_engine::adapters::sqlite::Folder;
 use usher_engine::event::{AskError, Standing};
 
 use crate::support::events::{House, ask_all, hold};
@@ -14,7 +14,7 @@ const ONE: EventId = EventId(1);
 const TWO: EventId = EventId(2);
 
 fn house_in(folder: &Path) -> House {
-    House::over(Stores::open(folder).unwrap().journal)
+    House::over(Folder::open(folder).unwrap().journal)
 }
 
 /// The files as a crash at this moment would leave them.

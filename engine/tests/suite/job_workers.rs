@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use usher_core::{OrderId, UnixMillis};
-use usher_engine::adapters::sqlite::Stores;
+use usher_engine::adapters::sqlite::Folder;
 use usher_engine::clock::Clock;
 use usher_engine::jobs::{Job, JobError, JobState, LEASE_ENDED, Queue, Task, Workers, WorkersConfig};
 
@@ -48,7 +48,7 @@ where
 #[tokio::test]
 async fn a_job_that_panics_is_put_aside_after_five_tries_and_the_others_are_done() {
     let folder = tempfile::tempdir().unwrap();
-    let queue: Arc<dyn Queue> = Stores::open(folder.path()).unwrap().jobs;
+    let queue: Arc<dyn Queue> = Folder::open(folder.path()).unwrap().stores.jobs;
     let clock = Clock::manual(START);
     let (bad, good) = (task(1), task(2));
     queue.enqueue(vec![bad.clone(), good.clone()]).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_job_that_panics_is_put_aside_after_five_tries_and_the_others_are_done
 #[tokio::test]
 async fn a_job_that_ends_its_process_each_time_is_put_aside_untried() {
     let folder = tempfile::tempdir().unwrap();
-    let queue: Arc<dyn Queue> = Stores::open(folder.path()).unwrap().jobs;
+    let queue: Arc<dyn Queue> = Folder::open(folder.path()).unwrap().stores.jobs;
     let clock = Clock::manual(START);
     let job = task(1);
     queue.enqueue(vec![job.clone()]).await.unwrap();

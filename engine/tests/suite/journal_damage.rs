@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use usher_core::{Command, EventId};
-use usher_engine::adapters::sqlite::Stores;
+use usher_engine::adapters::sqlite::Folder;
 use usher_engine::adapters::sqlite::backup::check_journal;
 use usher_engine::event::{AskError, OpenError, Standing};
 
@@ -36,11 +36,11 @@ impl Chance {
 /// Two events in a closed file.
 async fn two_events() -> (TempDir, EventId, EventId) {
     let folder = tempfile::tempdir().unwrap();
-    let stores = Stores::open(folder.path()).unwrap();
+    let kept = Folder::open(folder.path()).unwrap();
     let (one, other) = (fresh_event(), fresh_event());
     for event in [one, other] {
-        let at = stores.journal.take_over(event).await.unwrap();
-        appended(stores.journal.as_ref(), event, at, ENTRIES_COUNT).await;
+        let at = kept.journal.take_over(event).await.unwrap();
+        appended(kept.journal.as_ref(), event, at, ENTRIES_COUNT).await;
     }
     (folder, one, other)
 }
@@ -121,7 +121,7 @@ async fn a_thousand_flipped_bits_and_cut_ends_of_the_file_never_make_another_his
 async fn a_kind_of_fact_that_only_a_newer_program_knows_stops_its_event_with_these_words() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (EventId(1), EventId(2));
-    let house = House::over(Stores::open(folder.path()).unwrap().journal);
+    let house = House::over(Folder::open(folder.path()).unwrap().journal);
     for event in [one, other] {
         house.on_sale(event).await.ask(hold(1)).await.unwrap();
     }
@@ -140,7 +140,7 @@ async fn a_kind_of_fact_that_only_a_newer_program_knows_stops_its_event_with_the
     conn.execute("DELETE FROM snapshots", []).unwrap();
     drop(conn);
 
-    let house = House::over(Stores::open(folder.path()).unwrap().journal);
+    let house = House::over(Folder::open(folder.path()).unwrap().journal);
     let refused = house.registry.ask(one, Command::Pause).await;
     let words = "was written by a newer version: vocabulary 200, known up to 1";
     assert!(matches!(&refused, Err(AskError::Unavailable(why)) if why.contains(words)), "{refused:?}");
@@ -150,7 +150,7 @@ async fn a_kind_of_fact_that_only_a_newer_program_knows_stops_its_event_with_the
 /// Two events that have sold, in a closed folder. Each starts from a snapshot of its last entry.
 async fn two_events_with_snapshots() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::over(Stores::open(folder.path()).unwrap().journal);
+    let house = House::over(Folder::open(folder.path()).unwrap().journal);
     for event in [EventId(1), EventId(2)] {
         let handle = house.on_sale(event).await;
         for n in 0..10 {
@@ -171,7 +171,7 @@ async fn damage_that_a_snapshot_hides_brings_its_event_down_soon_after_the_start
     *bytes.last_mut().unwrap() ^= 1;
     set_blob(&conn, "bytes", one, 3, &bytes);
 
-    let house = House::over(Stores::open(folder.path()).unwrap().journal);
+    let house = House::over(Folder::open(folder.path()).unwrap().journal);
     let mut views = house.registry.subscribe(one).await.unwrap();
     // The channel closes when nobody may look any more.
     let closed = async { while views.changed().await.is_ok() {} };

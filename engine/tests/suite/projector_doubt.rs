@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use usher_core::{
     BuyerId, EventId, Fact, HoldId, HoldLine, Limits, Minor, OrderId, OrderState, Place, SeatIdx, TicketId, UnixMillis,
 };
-use usher_engine::adapters::sqlite::Stores;
+use usher_engine::adapters::sqlite::Folder;
 use usher_engine::journal::{Entry, Journal, SealedEntry, Tenure};
 use usher_engine::orders::{HeldRecord, OrderRecord, Projector, ProjectorParts, SalesFigures, ViewChanges, Views};
 use usher_engine::store::{Page, StoreError};
@@ -90,27 +90,27 @@ fn an_order() -> Vec<Fact> {
 #[tokio::test]
 async fn a_step_whose_answer_is_lost_is_neither_counted_twice_nor_kept_from_the_payment_process() {
     let folder = tempfile::tempdir().unwrap();
-    let stores = Stores::open(folder.path()).unwrap();
-    let views = Arc::new(Forgetful { views: Arc::clone(&stores.views), forgets: AtomicBool::new(false) });
+    let kept = Folder::open(folder.path()).unwrap();
+    let views = Arc::new(Forgetful { views: Arc::clone(&kept.stores.views), forgets: AtomicBool::new(false) });
     let told = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&told);
     let projector = Projector::new(ProjectorParts {
-        journal: Arc::clone(&stores.journal),
+        journal: Arc::clone(&kept.journal),
         views: Arc::clone(&views) as Arc<dyn Views>,
-        queue: stores.jobs.clone(),
+        queue: kept.stores.jobs.clone(),
         on_orders: Arc::new(move |_, orders| hears.lock().unwrap().extend_from_slice(orders)),
     });
-    let mut at = stores.journal.take_over(EVENT).await.unwrap();
-    append(stores.journal.as_ref(), &mut at, published()).await;
+    let mut at = kept.journal.take_over(EVENT).await.unwrap();
+    append(kept.journal.as_ref(), &mut at, published()).await;
     projector.project_all().await.unwrap();
 
-    append(stores.journal.as_ref(), &mut at, an_order()).await;
+    append(kept.journal.as_ref(), &mut at, an_order()).await;
     views.forgets.store(true, Ordering::Release);
     projector.committed(EVENT, 2);
     assert!(projector.project_told().await.is_err());
     projector.project_told().await.unwrap();
 
-    let sales = stores.views.sales(EVENT).await.unwrap();
+    let sales = kept.stores.views.sales(EVENT).await.unwrap();
     assert_eq!((sales.holds_count, sales.checkouts_count), (1, 1));
     assert_eq!(*told.lock().unwrap(), [ORDER]);
 }

@@ -89,7 +89,7 @@ impl Ground {
     fn new() -> Option<Self> {
         let server = RedisServer::own()?;
         let folder = tempfile::tempdir().unwrap();
-        let queue = sqlite::Stores::open(folder.path()).unwrap().jobs;
+        let queue = sqlite::Folder::open(folder.path()).unwrap().stores.jobs;
         let durable = Arc::new(Counted { queue, sweeps_count: AtomicU32::new(0) });
         Some(Self { config: server.config(), server, durable, _folder: folder })
     }
@@ -163,7 +163,7 @@ async fn redis_over_cql_keeps_every_rule_of_jobs() {
     let Some(cluster) = shared_cluster("redis_over_cql_keeps_every_rule_of_jobs").await else { return };
     every_queue(async || -> Arc<dyn Queue> {
         empty_jobs(&cluster).await;
-        let durable = cql::Stores::open(&cluster).await.unwrap().jobs;
+        let durable = cql::open_stores(&cluster).await.unwrap().jobs;
         let queue: Arc<dyn Queue> = Arc::new(StreamJobs::open(server.redis(&server.config()), durable, dealing_only()));
         queue
     })

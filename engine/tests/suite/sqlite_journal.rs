@@ -5,13 +5,13 @@ use std::path::Path;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use usher_core::EventId;
-use usher_engine::adapters::sqlite::Stores;
+use usher_engine::adapters::sqlite::Folder;
 use usher_engine::journal::{JournalError, SealedEntry};
 
 use crate::journal_conformance::{after, appended, every_journal, fresh_event, next_entry};
 
-fn open(folder: &TempDir) -> Stores {
-    Stores::open(folder.path()).unwrap()
+fn open(folder: &TempDir) -> Folder {
+    Folder::open(folder.path()).unwrap()
 }
 
 /// Changes the file behind the journal's back, while nobody has it open.
@@ -23,12 +23,12 @@ fn tampered(folder: &Path, sql: &str, event: EventId) -> usize {
 /// A folder with two events of five entries each.
 async fn folder_of_two() -> (TempDir, EventId, Vec<SealedEntry>, EventId) {
     let folder = tempfile::tempdir().unwrap();
-    let stores = open(&folder);
+    let kept = open(&folder);
     let (event, other) = (fresh_event(), fresh_event());
-    let at = stores.journal.take_over(event).await.unwrap();
-    let entries = appended(stores.journal.as_ref(), event, at, 5).await;
-    let at_other = stores.journal.take_over(other).await.unwrap();
-    appended(stores.journal.as_ref(), other, at_other, 5).await;
+    let at = kept.journal.take_over(event).await.unwrap();
+    let entries = appended(kept.journal.as_ref(), event, at, 5).await;
+    let at_other = kept.journal.take_over(other).await.unwrap();
+    appended(kept.journal.as_ref(), other, at_other, 5).await;
     (folder, event, entries, other)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use usher_core::EventId;
-use usher_engine::adapters::sqlite::Stores;
+use usher_engine::adapters::sqlite::Folder;
 use usher_engine::journal::{SealedEntry, Tenure};
 
 use crate::journal_conformance::{after, fresh_event, next_entry};
@@ -24,16 +24,16 @@ struct Lane {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_acknowledged_to_64_tasks_over_16_events_is_read_back_in_order() {
     let folder = tempfile::tempdir().unwrap();
-    let stores = Stores::open(folder.path()).unwrap();
+    let kept = Folder::open(folder.path()).unwrap();
     let mut lanes = Vec::new();
     for _ in 0..EVENTS_COUNT {
         let event = fresh_event();
-        let at = stores.journal.take_over(event).await.unwrap();
+        let at = kept.journal.take_over(event).await.unwrap();
         lanes.push(Arc::new(Mutex::new(Lane { event, at, acknowledged: Vec::new() })));
     }
     let tasks: Vec<_> = (0..TASKS_COUNT)
         .map(|task| {
-            let (journal, lanes) = (Arc::clone(&stores.journal), lanes.clone());
+            let (journal, lanes) = (Arc::clone(&kept.journal), lanes.clone());
             tokio::spawn(async move {
                 for round in 0..APPENDS_PER_TASK {
                     let mut lane = lanes[(task + round) % EVENTS_COUNT].lock().await;
@@ -48,9 +48,9 @@ async fn everything_acknowledged_to_64_tasks_over_16_events_is_read_back_in_orde
     for task in tasks {
         task.await.unwrap();
     }
-    drop(stores);
+    drop(kept);
 
-    let journal = Stores::open(folder.path()).unwrap().journal;
+    let journal = Folder::open(folder.path()).unwrap().journal;
     let mut read_back = BTreeMap::new();
     for lane in &lanes {
         let lane = lane.lock().await;

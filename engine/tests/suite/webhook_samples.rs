@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::Notify;
 use usher_core::UnixMillis;
-use usher_engine::adapters::sqlite::Stores;
+use usher_engine::adapters::sqlite::Folder;
 use usher_engine::clock::Clock;
 use usher_engine::payments::webhook::{Envelope, WebhookSecret};
 use usher_engine::payments::{Intake, IntakeError, IntakeSettings, WebhookState};
@@ -37,7 +37,7 @@ fn folder() -> std::path::PathBuf {
 #[tokio::test]
 async fn webhooks_of_every_sampled_version_are_taken_once_and_name_their_intent() {
     let data = tempfile::tempdir().unwrap();
-    let inbox = Stores::open(data.path()).unwrap().inbox;
+    let inbox = Folder::open(data.path()).unwrap().stores.inbox;
     let clock = Clock::manual(UnixMillis(1_800_000_000_000));
     let secret = WebhookSecret::new("whsec_samples".to_owned());
     let settings = IntakeSettings { secrets: vec![secret.clone()], livemode: false };

@@ -46,4 +46,4 @@ pub use metrics::describe;
 pub use migrate::{Applied, Migration, SCHEMA, migrate, migrate_to};
 pub use settings::{ClusterSettings, Login, Replication};
 pub use statements::{How, is_applied};
-pub use stores::Stores;
+pub use stores::open_stores;

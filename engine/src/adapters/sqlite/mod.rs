@@ -15,6 +15,7 @@ mod database;
 #[cfg(test)]
 mod database_tests;
 mod failure;
+mod folder;
 mod inbox;
 mod jobs;
 mod journal;
@@ -22,10 +23,9 @@ mod metrics;
 mod open;
 mod orders;
 mod payments;
-mod stores;
 mod writer;
 
 use super::page;
 
+pub use folder::Folder;
 pub use metrics::describe;
-pub use stores::Stores;

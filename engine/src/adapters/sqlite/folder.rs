@@ -15,12 +15,9 @@ use super::open::{Durability, FileSpec};
 use super::orders::SqliteViews;
 use super::payments::SqlitePayments;
 use crate::adapters::files::lock::FolderLock;
-use crate::audit_log::AuditLog;
 use crate::journal::Journal;
-use crate::orders::{Contacts, Views};
-use crate::payments::{Inbox, Payments};
 use crate::store::StoreError;
-use crate::{accounts, catalogue, jobs};
+use crate::stores::Stores;
 
 /// `PRAGMA application_id` of our files: "Ush" and a letter for the file.
 const fn application_id(letter: u8) -> i32 {
@@ -61,34 +58,20 @@ static VIEWS: FileSpec = FileSpec {
 /// Everything that is kept in one data folder. Clones share the files; they are closed, and the folder is free for
 /// another process, when the last store is dropped.
 #[derive(Clone)]
-pub struct Stores {
+pub struct Folder {
     /// What is true.
     pub journal: Arc<dyn Journal>,
-    /// Who may act.
-    pub accounts: Arc<dyn accounts::Store>,
-    /// What events there are.
-    pub catalogue: Arc<dyn catalogue::Store>,
-    /// What follows from the journal.
-    pub views: Arc<dyn Views>,
-    /// Who bought.
-    pub contacts: Arc<dyn Contacts>,
-    /// The provider's side of orders.
-    pub payments: Arc<dyn Payments>,
-    /// What the provider told us.
-    pub inbox: Arc<dyn Inbox>,
-    /// What is to be done.
-    pub jobs: Arc<dyn jobs::DurableQueue>,
-    /// Who did what.
-    pub audit_log: Arc<dyn AuditLog>,
+    /// Everything else.
+    pub stores: Stores,
 }
 
-impl std::fmt::Debug for Stores {
+impl std::fmt::Debug for Folder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stores").finish_non_exhaustive()
+        f.debug_struct("Folder").finish_non_exhaustive()
     }
 }
 
-impl Stores {
+impl Folder {
     /// Takes the folder for this process, creates what is not there yet and migrates what is older. Blocks; meant for
     /// the start of a program.
     ///
@@ -101,8 +84,7 @@ impl Stores {
         let journal = Database::open(&JOURNAL, folder, Arc::clone(&lock))?;
         let store = Database::open(&STORE, folder, Arc::clone(&lock))?;
         let views = Database::open(&VIEWS, folder, lock)?;
-        Ok(Self {
-            journal: Arc::new(SqliteJournal { database: journal }),
+        let stores = Stores {
             accounts: Arc::new(SqliteAccounts { database: Arc::clone(&store) }),
             catalogue: Arc::new(SqliteCatalogue { database: Arc::clone(&store) }),
             views: Arc::new(SqliteViews { database: views }),
@@ -111,7 +93,8 @@ impl Stores {
             inbox: Arc::new(SqliteInbox { database: Arc::clone(&store) }),
             jobs: Arc::new(SqliteJobs { database: Arc::clone(&store) }),
             audit_log: Arc::new(SqliteAuditLog { database: store }),
-        })
+        };
+        Ok(Self { journal: Arc::new(SqliteJournal { database: journal }), stores })
     }
 }
 
