@@ -1,6 +1,6 @@
 //! Every metric of the server itself, with its unit and labels. The engine lists its own beside what it measures.
 
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Requests answered, by `method`, `route` and `status`.
@@ -35,6 +35,8 @@ pub fn install() -> Option<PrometheusHandle> {
     describe_histogram!(HTTP_SECONDS, metrics::Unit::Seconds, "From a request to its response");
     describe_counter!(HTTP_REFUSED, "Requests refused because too many were under way");
     describe_counter!(HTTP_PANICS, "Handlers that panicked");
+    // There from the start, so that an alert has something to look at.
+    counter!(HTTP_PANICS).absolute(0);
     describe_counter!(COMMANDS, "Commands that requests asked of events");
     describe_gauge!(LIVE_STREAMS, "Live streams open");
     describe_counter!(LIVE_REFUSED, "Live streams refused");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use usher_core::{Command, EventId, UnixMillis};
 use usher_engine::catalogue::{EventRecord, EventState, PublicFilter};
-use usher_engine::event::AskError;
+use usher_engine::event::{AskError, OpenError};
 
 use crate::desk::organizer::{copy_owned, state_of};
 use crate::problem::{Problem, kinds};
@@ -39,7 +39,7 @@ impl Schedule {
         loop {
             round.tick().await;
             if !woken {
-                woken = wake_running(state).await.is_ok();
+                woken = wake_running(state).await.unwrap_or(false);
             }
             if state.clock.now().ms_since(swept_at) >= SWEPT_EVERY_MS {
                 swept_at = state.clock.now();
@@ -81,22 +81,33 @@ impl Schedule {
     }
 }
 
-/// Loads every event that may have holds, once after the start: a hold that lapsed meanwhile returns its places when
+/// Loads every event that may have holds, once after the start, and tells whether all are that can be: a hold that lapsed meanwhile returns its places when
 /// its event is loaded, not when somebody happens to look.
-async fn wake_running(state: &AppState) -> Result<(), Problem> {
+async fn wake_running(state: &AppState) -> Result<bool, Problem> {
     let everything = PublicFilter::default();
-    let mut cursor = None;
+    let (mut cursor, mut all_woken) = (None, true);
     loop {
         let page = state.catalogue.list_public(&everything, cursor.as_deref(), EVENTS_PER_ROUND_MAX).await?;
         for record in page.rows.iter().filter(|record| may_have_holds(record.state)) {
             // What another node owns, that node has loaded.
-            if let Err(error) = state.events.owned_view(record.id).await {
-                tracing::warn!(%error, event = %record.id, "an event cannot be loaded");
+            match state.events.owned_view(record.id).await {
+                Ok(_) => {}
+                Err(error @ (OpenError::TooMany | OpenError::Unavailable(_))) => {
+                    tracing::warn!(%error, event = %record.id, "an event cannot be loaded, trying again");
+                    all_woken = false;
+                }
+                Err(
+                    error @ (OpenError::UnknownEvent
+                    | OpenError::NoPlan
+                    | OpenError::Elsewhere
+                    | OpenError::Draining
+                    | OpenError::Refused(_)),
+                ) => tracing::warn!(%error, event = %record.id, "an event cannot be loaded"),
             }
         }
         cursor = page.next_cursor;
         if cursor.is_none() {
-            return Ok(());
+            return Ok(all_woken);
         }
     }
 }

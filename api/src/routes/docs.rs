@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::Answer;
@@ -20,7 +20,8 @@ use crate::middleware::headers::CACHE_POLLED;
         title = "Usher",
         description = "Sells the seats of high-demand events. Times are RFC 3339 in UTC, money is integer minor units \
                        of the event's currency, errors are RFC 9457 problems. Buyers send the token of POST \
-                       /api/v1/buyers as `Authorization: Bearer`, organizers an API key."
+                       /api/v1/buyers as `Authorization: Bearer`, organizers an API key or the cookie of POST \
+                       /api/v1/sessions. Who changes something by a cookie names the server's own address in `Origin`."
     ),
     paths(
         super::events::list, super::events::one, super::events::seat_map, super::events::availability,
@@ -61,11 +62,16 @@ impl Modify for Proofs {
             let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
             components.security_schemes.insert(name.to_owned(), bearer.into());
         }
+        let cookie = ApiKeyValue::with_description(
+            "usher_session",
+            "Set by POST /api/v1/sessions; over https its name begins with __Host-",
+        );
+        components.security_schemes.insert("session".to_owned(), SecurityScheme::ApiKey(ApiKey::Cookie(cookie)).into());
         for entry in crate::app::routes().entries() {
-            let name = match entry.access {
-                Access::Buyer => Some("buyer"),
-                Access::Organizer | Access::Admin => Some("api_key"),
-                Access::Anyone | Access::Signed => None,
+            let proofs: &[&str] = match entry.access {
+                Access::Buyer => &["buyer"],
+                Access::Organizer | Access::Admin => &["api_key", "session"],
+                Access::Anyone | Access::Signed => &[],
             };
             let Some(item) = document.paths.paths.get_mut(entry.path) else { continue };
             let operation = match entry.method {
@@ -77,8 +83,9 @@ impl Modify for Proofs {
                 _ => None,
             };
             let Some(operation) = operation else { continue };
-            if let Some(name) = name {
-                operation.security = Some(vec![SecurityRequirement::new(name, [""; 0])]);
+            if !proofs.is_empty() {
+                let either = proofs.iter().map(|name| SecurityRequirement::new(*name, [""; 0]));
+                operation.security = Some(either.collect());
             }
             failures::add(entry, operation);
         }

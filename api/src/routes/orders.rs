@@ -67,7 +67,8 @@ pub(crate) async fn ticket(
 /// All valid tickets of an order in one document.
 #[utoipa::path(get, path = "/api/v1/orders/{order}/tickets.pdf", tag = "buyer",
     params(("order" = String, Path), ("access" = Option<String>, Query, description = "The order's secret")),
-    responses((status = 200, content_type = "application/pdf", body = String)))]
+    responses((status = 200, content_type = "application/pdf", body = String),
+        (status = 409, description = "Being prepared, or there are none", body = crate::problem::ProblemDocument)))]
 pub(crate) async fn all_tickets(state: Data<AppState>, subject: Subject, order: Path<OrderId>, shown: Shown) -> Answer {
     let bytes = buyer::order_pdf(&state, &subject, *order, shown.0.as_ref()).await?;
     Ok(pdf(bytes, &order.to_string()))

@@ -354,10 +354,12 @@ impl Several {
         Ok(is_mine)
     }
 
-    /// Whether this node may answer for an event that it runs: without its lease another may own the event and have gone
-    /// on, and what is in memory here is old then. Where nobody can tell, it goes on: what it appends is fenced.
+    /// Whether this node may answer for an event that it runs: without its lease, and for a while after it was taken
+    /// again, another may own the event and have gone on, and what is in memory here is old then. Where nobody can tell,
+    /// it goes on: what it appends is fenced.
     pub(super) async fn may_answer(&self, event: EventId) -> bool {
-        self.member.is_held() || self.check(event).await.unwrap_or(true)
+        let is_sure = self.member.is_held() && !self.member.is_in_doubt();
+        is_sure || self.check(event).await.unwrap_or(true)
     }
 
     pub(super) async fn hand_over(&self) {

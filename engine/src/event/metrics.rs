@@ -59,6 +59,7 @@ pub fn describe() {
     describe_counter!(INVARIANTS_BROKEN, Unit::Count, "Invariants found broken in sampled states");
     // There from the start, so that an alert has something to look at.
     counter!(INVARIANTS_BROKEN).absolute(0);
+    counter!(QUARANTINES).absolute(0);
     describe_counter!(VERIFICATIONS, Unit::Count, "Histories walked after a start from a snapshot, by result");
 }
 

@@ -200,7 +200,7 @@ async fn who_asks_while_the_owner_is_dying_is_served_by_the_next_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_owner_steps_down_at_its_first_append_and_hands_on() {
+async fn an_old_owner_steps_down_when_it_is_asked_and_hands_on() {
     let cluster = Cluster::new();
     let (a, b) = (cluster.node("a").await, cluster.node("b").await);
     on_sale(&a).await;
@@ -234,6 +234,21 @@ async fn a_lapsed_owner_that_returns_gives_up_what_others_took_without_being_ask
     b.events.ask(ONE, hold(3)).await.unwrap();
     until("it reads from the journal now", async || a.seat(3).await == SeatStatus::Held).await;
     running.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_that_was_away_and_has_its_lease_again_says_nothing_from_old_memory() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node("a").await, cluster.node("b").await);
+    on_sale(&a).await;
+    a.stop(&cluster);
+    until("the survivor takes the event", async || b.member.owned() == [ONE]).await;
+    b.events.ask(ONE, hold(1)).await.unwrap();
+    // The first thing after it woke up, before it has looked at anything else.
+    a.member.renew().await;
+    assert!(a.member.is_held() && a.member.owned() == [ONE]);
+    let looked = a.events.look_hold(ONE, HoldId(1)).await.unwrap();
+    assert!(looked.found.is_some(), "the new owner's hold is told to be unknown");
 }
 
 #[tokio::test(flavor = "multi_thread")]

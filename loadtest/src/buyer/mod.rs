@@ -178,7 +178,8 @@ impl<'w> Buyer<'w> {
 
     fn note_repeat(&mut self, what: &'static str, first: Option<&Answer>, second: Option<&Answer>, ordered: bool) {
         if let (Some(first), Some(second)) = (first, second) {
-            self.visit.repeats.push(Repeat { what, first: first.given(), second: second.given(), ordered });
+            let bases = self.world.api.bases();
+            self.visit.repeats.push(Repeat { what, first: first.given(bases), second: second.given(bases), ordered });
         }
     }
 

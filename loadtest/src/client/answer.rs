@@ -69,10 +69,11 @@ impl Answer {
         matches!(self.status, 429 | 503 | 507)
     }
 
-    /// For the ledger: what must be the same the next time. Of a redirect, where to; of a problem, its code.
+    /// For the ledger: what must be the same the next time, from whichever of these servers it comes. Of a redirect,
+    /// where to; of a problem, its code.
     #[must_use]
-    pub fn given(&self) -> Given {
-        let body = match (&self.location, self.code()) {
+    pub fn given(&self, bases: &[String]) -> Given {
+        let mut body = match (&self.location, self.code()) {
             (Some(location), _) => json!(location),
             (None, Some(code)) => json!(code),
             (None, None) => {
@@ -85,6 +86,7 @@ impl Answer {
                 body
             }
         };
+        strip(&mut body, bases);
         Given { status: self.status, body }
     }
 
@@ -106,6 +108,20 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// Takes the server's own address out of what an answer leads to: another node names its own.
+fn strip(body: &mut Value, bases: &[String]) {
+    match body {
+        Value::String(text) => {
+            if let Some(path) = bases.iter().find_map(|base| text.strip_prefix(base.as_str())) {
+                *text = path.to_owned();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| strip(item, bases)),
+        Value::Object(members) => members.values_mut().for_each(|member| strip(member, bases)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,13 +134,17 @@ mod tests {
     fn what_moves_with_time_is_no_part_of_what_was_given() {
         let first = answer(201, &json!({"hold": "hold_1", "server_now": "a"}));
         let second = answer(201, &json!({"hold": "hold_1", "server_now": "b"}));
-        assert_eq!(first.given(), second.given());
-        assert_ne!(first.given(), answer(201, &json!({"hold": "hold_2"})).given());
+        assert_eq!(first.given(&[]), second.given(&[]));
+        let led = |base: &str| answer(201, &json!({"payment": {"page_url": format!("{base}/pay")}}));
+        let bases = ["http://a:1".to_owned(), "http://b:2".to_owned()];
+        assert_eq!(led(&bases[0]).given(&bases), led(&bases[1]).given(&bases), "each node names itself");
+        assert_ne!(led(&bases[0]).given(&bases), led("http://c:3").given(&bases));
+        assert_ne!(first.given(&[]), answer(201, &json!({"hold": "hold_2"})).given(&[]));
     }
 
     #[test]
     fn a_problem_is_its_code_and_a_page_its_beginning() {
-        assert_eq!(answer(409, &json!({"code": "seats_taken", "seats": [1]})).given().body, "seats_taken");
+        assert_eq!(answer(409, &json!({"code": "seats_taken", "seats": [1]})).given(&[]).body, "seats_taken");
         assert_eq!(answer(500, &json!("oops")).fault("hold").answer, "\"oops\"");
     }
 }
