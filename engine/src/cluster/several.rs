@@ -104,10 +104,8 @@ impl Several {
     }
 
     pub(super) async fn serve(&self, event: EventId, request: Request) -> Result<Result<Told, AskError>, OpenError> {
-        if self.registry.is_running(event) && !self.may_answer(event).await {
-            return Ok(Err(AskError::NotApplied));
-        }
         if self.registry.is_running(event)
+            && self.may_answer(event).await
             && let Round::Answered(answer) = self.serve_here(event, request.clone()).await
         {
             return answer;
