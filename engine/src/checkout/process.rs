@@ -85,6 +85,8 @@ pub enum Step {
     ReturnCharge {
         /// How much.
         amount_minor: Minor,
+        /// Changes after each definitive failure, and only then.
+        key: String,
     },
     /// Ask the event to sell the places.
     Confirm {
@@ -233,10 +235,26 @@ fn cancelled(situation: &Situation<'_>) -> Step {
         IntentStatus::Canceled => Step::Settled,
         IntentStatus::Succeeded => {
             let Some(listed) = refunds else { return Step::ListRefunds };
-            let returned = listed.iter().filter(|refund| !is_void(refund.status)).map(|refund| refund.amount_minor.0);
-            let left = intent.received_minor.0.saturating_sub(returned.sum());
-            if left == 0 { Step::Settled } else { Step::ReturnCharge { amount_minor: Minor(left) } }
+            return_charge(situation, intent.received_minor, listed)
         }
+    }
+}
+
+/// Gives back what was taken without a sale. What the provider has not finished may still fail.
+fn return_charge(situation: &Situation<'_>, received_minor: Minor, listed: &[ProviderRefund]) -> Step {
+    let valid = || listed.iter().filter(|refund| !is_void(refund.status));
+    let left = received_minor.0.saturating_sub(valid().map(|refund| refund.amount_minor.0).sum());
+    if left == 0 {
+        let is_done = valid().all(|refund| refund.status == ProviderRefundStatus::Succeeded);
+        return if is_done { Step::Settled } else { Step::LookAgainAt(situation.now.plus_ms(REFUND_LOOK_MS)) };
+    }
+    let failed_count = listed.len() - valid().count();
+    let key = format!("{}:return:{left}", situation.order.order);
+    match failed_count {
+        0 => Step::ReturnCharge { amount_minor: Minor(left), key },
+        // The same key would only be told again of the one that failed.
+        n if n < REFUND_TRIES_MAX => Step::ReturnCharge { amount_minor: Minor(left), key: format!("{key}:{}", n + 1) },
+        _ => Step::Wait,
     }
 }
 

@@ -137,10 +137,9 @@ impl<'a> Run<'a> {
             Step::PayRefund { refund, amount_minor, key } => {
                 self.send_back(truth, *amount_minor, Some(*refund), key).await
             }
-            Step::ReturnCharge { amount_minor } => {
+            Step::ReturnCharge { amount_minor, key } => {
                 tracing::error!(order = %self.order, amount_minor = amount_minor.0, "returning a charge that has no sale");
-                let key = format!("{}:return:{}", self.order, amount_minor.0);
-                self.send_back(truth, *amount_minor, None, &key).await
+                self.send_back(truth, *amount_minor, None, key).await
             }
             Step::Confirm { .. }
             | Step::RecordCapture { .. }

@@ -3,9 +3,11 @@
 //! It is woken by webhooks, by facts and by the reconciler. A wake-up is only a hint: it carries nothing, it may come
 //! twice or be lost, and what is to be done is decided from the actor's and the provider's own words each time.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use usher_core::{Command, Currency, EventId, Minor, OrderId, UnixMillis};
@@ -246,14 +248,15 @@ impl Shared {
     }
 
     async fn take_turn(&self, event: EventId, order: OrderId) {
-        match self.run_order(event, order, Cause::Told).await {
-            Ok(look_again_at) => self.with_schedule(|schedule| schedule.done(order, look_again_at)),
-            Err(error) => {
-                tracing::warn!(%event, %order, %error, "the payment process stopped, trying again");
-                let now = self.parts.clock.now();
-                self.with_schedule(|schedule| schedule.failed(order, now, back_off_ms));
-            }
+        // A panic leaves nothing half done that the next run does not find: it asks everybody anew.
+        let run = AssertUnwindSafe(self.run_order(event, order, Cause::Told)).catch_unwind().await;
+        match run {
+            Ok(Ok(look_again_at)) => return self.with_schedule(|schedule| schedule.done(order, look_again_at)),
+            Ok(Err(error)) => tracing::warn!(%event, %order, %error, "the payment process stopped, trying again"),
+            Err(_panic) => tracing::error!(%event, %order, "the payment process panicked, trying again"),
         }
+        let now = self.parts.clock.now();
+        self.with_schedule(|schedule| schedule.failed(order, now, back_off_ms));
     }
 
     fn nap(&self) -> Duration {

@@ -252,10 +252,14 @@ impl Projector {
         while let Some(event) = self.shared.with_state(|state| state.dirty.pop_first()) {
             match self.follow(event).await {
                 Ok(()) => {}
-                Err(StepError::Journal(error @ (JournalError::Damaged { .. } | JournalError::TooNew { .. }))) => {
-                    // The event itself refuses to run; the others go on.
+                // Trying again gives the same, and the others go on.
+                Err(
+                    error @ (StepError::Journal(JournalError::Damaged { .. } | JournalError::TooNew { .. })
+                    | StepError::Store(StoreError::Damaged(_))),
+                ) => {
                     metrics::counter!(names::PROJECTOR_FAILURES).increment(1);
                     tracing::error!(%event, %error, "the views of this event stand still");
+                    self.shared.with_state(|state| state.checkpoints.remove(&event));
                 }
                 Err(error) => {
                     self.shared.with_state(|state| {

@@ -65,12 +65,18 @@ impl Reconciler {
         Self { parts }
     }
 
-    /// Sweeps once, then asks about silent payments until the future is dropped.
+    /// Sweeps once, and asks about silent payments until the future is dropped.
     pub async fn run(&self) {
-        while let Err(error) = self.sweep().await {
-            tracing::error!(%error, "orders cannot be gone through, trying again");
-            tokio::time::sleep(SWEEP_PAUSE).await;
-        }
+        let swept = async {
+            while let Err(error) = self.sweep().await {
+                tracing::error!(%error, "orders cannot be gone through, trying again");
+                tokio::time::sleep(SWEEP_PAUSE).await;
+            }
+        };
+        tokio::join!(swept, self.ask_again_and_again());
+    }
+
+    async fn ask_again_and_again(&self) {
         loop {
             if let Err(error) = self.ask_about_silent().await {
                 tracing::error!(%error, "silent payments cannot be listed, trying again");
@@ -115,17 +121,28 @@ impl Reconciler {
             let events = self.parts.journal.events(after, SWEEP_EVENTS_MAX).await?;
             after = events.last().copied();
             for event in &events {
-                let record = self.parts.catalogue.event(*event).await?;
-                if record.is_some_and(|record| record.state == EventState::Cancelled) {
-                    self.parts.runner.call_off(*event).await?;
-                } else {
-                    self.parts.runner.wake_where(*event, is_owed).await?;
+                match self.sweep_event(*event).await {
+                    Err(error @ StoreError::Damaged(_)) => {
+                        // Trying again gives the same, and the others are owed as much.
+                        tracing::error!(%event, %error, "the orders of this event cannot be gone through");
+                    }
+                    swept => swept?,
                 }
             }
             if events.len() < SWEEP_EVENTS_MAX {
                 return Ok(());
             }
         }
+    }
+
+    async fn sweep_event(&self, event: EventId) -> Result<(), StoreError> {
+        let record = self.parts.catalogue.event(event).await?;
+        if record.is_some_and(|record| record.state == EventState::Cancelled) {
+            self.parts.runner.call_off(event).await?;
+        } else {
+            self.parts.runner.wake_where(event, is_owed).await?;
+        }
+        Ok(())
     }
 }
 

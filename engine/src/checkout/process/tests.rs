@@ -248,10 +248,18 @@ fn money_taken_for_an_order_that_came_to_nothing_goes_back_whole() {
         step(&order, Some(&provider), |_| {})
     };
     let refund = |status, amount_minor| ProviderRefund { refund: None, amount_minor, ..at_provider(status) };
-    assert_eq!(with(vec![]), Step::ReturnCharge { amount_minor: TOTAL });
+    let back = |left: u64, key: &str| {
+        let key = format!("{}:return:{left}{key}", OrderId(1));
+        Step::ReturnCharge { amount_minor: Minor(left), key }
+    };
+    assert_eq!(with(vec![]), back(9_000, ""));
     let part = refund(ProviderRefundStatus::Succeeded, Minor(4_000));
-    assert_eq!(with(vec![part.clone()]), Step::ReturnCharge { amount_minor: Minor(5_000) });
+    assert_eq!(with(vec![part.clone()]), back(5_000, ""));
     let void = refund(ProviderRefundStatus::Failed, TOTAL);
-    assert_eq!(with(vec![void]), Step::ReturnCharge { amount_minor: TOTAL });
-    assert_eq!(with(vec![part, refund(ProviderRefundStatus::Pending, Minor(5_000))]), Step::Settled);
+    assert_eq!(with(vec![void.clone()]), back(9_000, ":2"), "the first key would only tell of the failure again");
+    assert_eq!(with(vec![void; REFUND_TRIES_MAX]), Step::Wait);
+    let pending = refund(ProviderRefundStatus::Pending, Minor(5_000));
+    let later = Step::LookAgainAt(NOW.plus_ms(REFUND_LOOK_MS));
+    assert_eq!(with(vec![part.clone(), pending]), later, "it may still fail");
+    assert_eq!(with(vec![part, refund(ProviderRefundStatus::Succeeded, Minor(5_000))]), Step::Settled);
 }

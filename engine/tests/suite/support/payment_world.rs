@@ -204,8 +204,8 @@ impl World {
                     self.send_back(amount_minor, Some(refund), key);
                     provider = None;
                 }
-                Step::ReturnCharge { amount_minor } => {
-                    self.send_back(amount_minor, None, format!("return:{}", amount_minor.0));
+                Step::ReturnCharge { amount_minor, key } => {
+                    self.send_back(amount_minor, None, key);
                     provider = None;
                 }
                 Step::Confirm { authorized_minor } => {
