@@ -11,6 +11,8 @@ pub const HTTP_SECONDS: &str = "usher_http_request_seconds";
 pub const HTTP_REFUSED: &str = "usher_http_refused_total";
 /// Handlers that panicked.
 pub const HTTP_PANICS: &str = "usher_http_panics_total";
+/// Tasks in the background that panicked and began anew.
+pub const BACKGROUND_PANICS: &str = "usher_background_panics_total";
 /// Commands that requests asked of events, by `command` and `result` (`ok` or a problem's code).
 pub const COMMANDS: &str = "usher_commands_total";
 /// Live streams open now.
@@ -35,8 +37,10 @@ pub fn install() -> Option<PrometheusHandle> {
     describe_histogram!(HTTP_SECONDS, metrics::Unit::Seconds, "From a request to its response");
     describe_counter!(HTTP_REFUSED, "Requests refused because too many were under way");
     describe_counter!(HTTP_PANICS, "Handlers that panicked");
+    describe_counter!(BACKGROUND_PANICS, "Tasks in the background that panicked and began anew");
     // There from the start, so that an alert has something to look at.
     counter!(HTTP_PANICS).absolute(0);
+    counter!(BACKGROUND_PANICS).absolute(0);
     describe_counter!(COMMANDS, "Commands that requests asked of events");
     describe_gauge!(LIVE_STREAMS, "Live streams open");
     describe_counter!(LIVE_REFUSED, "Live streams refused");

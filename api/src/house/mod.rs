@@ -4,6 +4,7 @@
 //! goes the other way. Tasks that outlive a request run on a runtime of the house, not on the threads that serve
 //! requests: a driver's background tasks die with the runtime that made it.
 
+mod forever;
 mod journal;
 mod money;
 mod node;
@@ -117,27 +118,51 @@ impl House {
             let whose = whose.clone();
             async move { !whose.is_elsewhere(event).await }.boxed()
         });
-        runtime.spawn(async move { projector.run_for(&is_mine).await });
-        runtime.spawn(async move { payer.run().await });
+        forever::run(runtime, "projector", move || {
+            let (projector, is_mine) = (projector.clone(), Arc::clone(&is_mine));
+            async move { projector.run_for(&is_mine).await }
+        });
+        forever::run(runtime, "payments", move || {
+            let payer = payer.clone();
+            async move { payer.run().await }
+        });
         let (inbox, reconciler) = (self.inbox.clone(), self.reconciler.clone());
-        runtime.spawn(async move { inbox.run().await });
-        runtime.spawn(async move { reconciler.run().await });
+        forever::run(runtime, "inbox", move || {
+            let inbox = inbox.clone();
+            async move { inbox.run().await }
+        });
+        forever::run(runtime, "reconciler", move || {
+            let reconciler = reconciler.clone();
+            async move { reconciler.run().await }
+        });
         self.shared.start(&self.workers, runtime);
-        runtime.spawn(ticket_store::watch(Arc::clone(&self.state.ticket_files)));
+        let ticket_files = Arc::clone(&self.state.ticket_files);
+        forever::run(runtime, "ticket_store", move || ticket_store::watch(Arc::clone(&ticket_files)));
         let (workers, back_office) = (self.workers.clone(), self.state.back_office.clone());
-        runtime.spawn(async move {
-            workers
-                .run(move |job| {
+        forever::run(runtime, "jobs", move || {
+            let (workers, back_office) = (workers.clone(), back_office.clone());
+            async move {
+                let perform = move |job| {
                     let back_office = back_office.clone();
                     async move { back_office.perform(job).await }
-                })
-                .await;
+                };
+                workers.run(perform).await;
+            }
         });
         let (events, schedule, state) = (self.state.events.clone(), self.schedule.clone(), self.state.clone());
-        runtime.spawn(async move { events.run().await });
-        runtime.spawn(async move { schedule.run(&state).await });
+        forever::run(runtime, "events", move || {
+            let events = events.clone();
+            async move { events.run().await }
+        });
+        forever::run(runtime, "schedule", move || {
+            let (schedule, state) = (schedule.clone(), state.clone());
+            async move { schedule.run(&state).await }
+        });
         if let Some(sandbox::Place::Here(sandbox)) = self.state.sandbox.clone() {
-            runtime.spawn(async move { sandbox.run().await });
+            forever::run(runtime, "sandbox", move || {
+                let sandbox = sandbox.clone();
+                async move { sandbox.run().await }
+            });
         }
     }
 

@@ -12,6 +12,7 @@ use sha2::Sha256;
 use tokio::runtime::Handle;
 use usher_core::EventId;
 use usher_engine::adapters::cql::CqlLeases;
+use usher_engine::checkout::Runner;
 use usher_engine::clock::Clock;
 use usher_engine::cluster::{
     Forward, ForwardError, LeaseTimes, Member, NodeLease, NodeRun, OnMoved, Reply, encode_request,
@@ -21,6 +22,7 @@ use usher_engine::ids;
 use usher_engine::orders::Projector;
 
 use super::journal::wait;
+use super::parts::PayerLater;
 use super::stores::Kept;
 use crate::access::seal::{NODE, SEAL, Sealed, TIME};
 use crate::config::{Fault, NodeSettings};
@@ -34,6 +36,9 @@ const ANSWER_MAX: Duration = Duration::from_millis(1_950);
 /// Idle connections are dropped before the other side does it.
 const IDLE_MAX: Duration = Duration::from_secs(3);
 
+/// After an event changed hands: what its owner before still projected is in the views by then.
+const WOKEN_AFTER: Duration = Duration::from_secs(3);
+
 /// This node's place among the others.
 pub(super) struct Among {
     pub(super) member: Member,
@@ -46,15 +51,20 @@ pub(super) fn join(
     settings: &NodeSettings,
     kept: &Kept,
     house_key: Option<&[u8; 32]>,
-    projector: &Projector,
+    (projector, payer_later): (&Projector, &PayerLater),
     home: &Handle,
 ) -> Result<Option<Among>, Fault> {
     let fault = |what: String| Fault { key: "node".to_owned(), what };
     // Without the house's key the house does not open anyway.
     let Some(house_key) = house_key.filter(|_| settings.is_one_of_several()) else { return Ok(None) };
     let key = key_of(house_key);
-    let projector = projector.clone();
-    let on_moved: OnMoved = Arc::new(move |event| projector.let_go(event));
+    let (projector, payer_later, runtime) = (projector.clone(), payer_later.clone(), home.clone());
+    let on_moved: OnMoved = Arc::new(move |event| {
+        projector.let_go(event);
+        if let Some(payer) = payer_later.get() {
+            runtime.spawn(async move { wake_owed(&payer, event).await });
+        }
+    });
     let Some(cluster) = kept.cluster.clone() else {
         return Err(fault("several nodes need their stores in a cluster".to_owned()));
     };
@@ -67,6 +77,16 @@ pub(super) fn join(
         member.join().await.map_err(|error| fault(error.to_string()))?;
         Ok(Some(Among { member, key }))
     })
+}
+
+/// Wakes what the owner before may have heard of and left.
+async fn wake_owed(payer: &Runner, event: EventId) {
+    tokio::time::sleep(WOKEN_AFTER).await;
+    match payer.wake_owed(event).await {
+        Ok(0) => {}
+        Ok(orders_count) => tracing::info!(%event, orders_count, "orders that the owner before left are gone on with"),
+        Err(error) => tracing::warn!(%event, %error, "orders that the owner before left wait for the reconciler"),
+    }
 }
 
 /// The key that nodes prove themselves to each other with.

@@ -60,7 +60,7 @@ impl PayerLater {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = payer;
     }
 
-    fn get(&self) -> Option<Runner> {
+    pub(super) fn get(&self) -> Option<Runner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -97,7 +97,10 @@ pub(super) fn open(
     let payer_later = PayerLater::default();
     let projector = open_projector(kept, shared, workers, payer_later.clone());
     let schedule = Schedule::default();
-    let among = gathered(node::join(&settings.node, kept, cookie_key.as_ref(), &projector, runtime), &mut faults);
+    let among = gathered(
+        node::join(&settings.node, kept, cookie_key.as_ref(), (&projector, &payer_later), runtime),
+        &mut faults,
+    );
     let node_key = among.iter().flatten().map(|among| among.key.clone()).next();
     let following = Following { plans: &plans, projector: &projector, schedule: &schedule, feed: &shared.feed };
     let events = among.and_then(|among| gathered(open_events(&ground, following, among), &mut faults));

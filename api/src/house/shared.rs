@@ -8,6 +8,7 @@ use usher_engine::adapters::redis::{No, Redis, RedisFeed, SharedRate};
 use usher_engine::feed::{Alone, Feed};
 use usher_engine::jobs::{DurableQueue, Queue, Workers};
 
+use super::forever;
 use crate::access::logins::Logins;
 use crate::config::{Fault, RedisSettings, Settings};
 
@@ -60,14 +61,20 @@ impl Shared {
     /// Starts what runs in the background.
     pub(super) fn start(&self, workers: &Workers, runtime: &Handle) {
         if let Some(redis) = self.redis.clone() {
-            runtime.spawn(async move { redis.watch().await });
+            forever::run(runtime, "redis", move || {
+                let redis = redis.clone();
+                async move { redis.watch().await }
+            });
         }
         if let Some(dealt) = self.dealt.clone() {
             let workers = workers.clone();
-            runtime.spawn(async move {
-                loop {
-                    dealt.rung().await;
-                    workers.wake();
+            forever::run(runtime, "dealt_jobs", move || {
+                let (dealt, workers) = (Arc::clone(&dealt), workers.clone());
+                async move {
+                    loop {
+                        dealt.rung().await;
+                        workers.wake();
+                    }
                 }
             });
         }

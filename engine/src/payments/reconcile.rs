@@ -171,6 +171,15 @@ impl Runner {
         .await
     }
 
+    /// Wakes the orders of an event that something is owed to, if this node runs them: whoever ran them before may have
+    /// heard of them and let go.
+    ///
+    /// # Errors
+    /// The orders could not be listed or marked; repeat it.
+    pub async fn wake_owed(&self, event: EventId) -> Result<usize, StoreError> {
+        if self.is_elsewhere(event).await { Ok(0) } else { self.wake_where(event, is_owed).await }
+    }
+
     /// Wakes the orders of an event that are `meant`, each marked as unsettled first.
     async fn wake_where(&self, event: EventId, meant: fn(&OrderRecord) -> bool) -> Result<usize, StoreError> {
         let (mut cursor, mut woken_count) = (None, 0);
