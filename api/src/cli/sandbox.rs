@@ -8,7 +8,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use usher_engine::clock::Clock;
 
-use super::serve::{KEEP_ALIVE, cannot_listen, told_to_stop};
+use super::serve::{KEEP_ALIVE, Signals, cannot_listen};
 use super::{Outcome, say};
 use crate::config::{Fault, LogSettings};
 use crate::house::{key, open_sandbox};
@@ -64,13 +64,14 @@ pub(super) fn run(args: SandboxArgs) -> Outcome {
         let http = http.shutdown_timeout(DRAIN_S).disable_signals().bind(listen);
         let http = http.map_err(|error| vec![cannot_listen(listen, &error)])?;
         let bound = http.addrs().first().copied().unwrap_or(listen);
+        let mut signals = Signals::listen();
         let server = http.run();
         let handle = server.handle();
         let running = actix_web::rt::spawn(server);
         let sending = actix_web::rt::spawn(async move { sandbox.run().await });
         say(&format!("The payment sandbox is at http://{bound}: set payments.url to it. No money moves."));
         tokio::select! {
-            () = told_to_stop() => handle.stop(true).await,
+            () = signals.told_to_stop() => handle.stop(true).await,
             ended = running => tracing::error!(?ended, "the sandbox ended by itself"),
         }
         sending.abort();

@@ -100,6 +100,8 @@ where
         let state = house.state().clone();
         // Nobody else sets it.
         let _ = shared.set(state.clone());
+        // Before anybody can be told that it serves: whoever is told may ask it to stop at once.
+        let mut signals = Signals::listen();
         let server = http.run();
         let handle = server.handle();
         let running = actix_web::rt::spawn(server);
@@ -110,7 +112,7 @@ where
             house.stop().await;
             return Err(faults);
         }
-        wait_and_stop(&house, &handle, running).await;
+        wait_and_stop(&house, &handle, running, &mut signals).await;
         house.stop().await;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
@@ -145,15 +147,16 @@ async fn wait_and_stop(
     house: &House,
     handle: &ServerHandle,
     running: actix_web::rt::task::JoinHandle<std::io::Result<()>>,
+    signals: &mut Signals,
 ) {
     tokio::select! {
-        () = told_to_stop() => {
+        () = signals.told_to_stop() => {
             tracing::info!("stopping: new work is refused, requests under way may finish");
             house.begin_draining();
             // Whoever spreads the load reads from /readyz that it must look elsewhere, before the door is shut.
             tokio::select! {
                 () = tokio::time::sleep(house.state().settings.server.unready.0) => {}
-                () = told_to_stop() => tracing::info!("told again: the door is shut at once"),
+                () = signals.told_to_stop() => tracing::info!("told again: the door is shut at once"),
             }
             handle.stop(true).await;
         }
@@ -161,24 +164,55 @@ async fn wait_and_stop(
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub(super) async fn told_to_stop() {
+/// SIGTERM and SIGINT, heard from [`Signals::listen`] on: one that comes before whoever waits is not lost.
+pub(super) struct Signals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = tokio::signal::ctrl_c() => {}
+    heard: [Option<tokio::signal::unix::Signal>; 2],
+}
+
+impl Signals {
+    /// From now on they do not end the process by themselves.
+    pub(super) fn listen() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let heard = [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| match signal(kind) {
+                Ok(signal) => Some(signal),
+                Err(error) => {
+                    tracing::error!(%error, ?kind, "a signal will not be heard");
+                    None
                 }
-                return;
+            });
+            Self { heard }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    /// Waits until the process is told to stop.
+    pub(super) async fn told_to_stop(&mut self) {
+        #[cfg(unix)]
+        {
+            let [terminate, interrupt] = &mut self.heard;
+            tokio::select! {
+                () = heard(terminate) => {}
+                () = heard(interrupt) => {}
             }
-            Err(error) => tracing::error!(%error, "SIGTERM will not be heard"),
+        }
+        #[cfg(not(unix))]
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "no signal will be heard");
+            std::future::pending::<()>().await;
         }
     }
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::error!(%error, "no signal will be heard");
-        std::future::pending::<()>().await;
+}
+
+#[cfg(unix)]
+async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
