@@ -30,15 +30,26 @@ fn open_folder(folder: &Path) -> Result<(), StoreError> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            let unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX);
-            let age = SystemTime::now().duration_since(entry.metadata()?.modified()?).unwrap_or_default();
-            if unfinished && age > UNFINISHED_AGE_MAX {
-                fs::remove_file(entry.path())?;
+            if entry.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX) {
+                unless_gone(remove_if_old(&entry))?;
             }
         }
         Ok(())
     };
     open().map_err(|error| failed(folder, error))
+}
+
+fn remove_if_old(entry: &fs::DirEntry) -> io::Result<()> {
+    let age = SystemTime::now().duration_since(entry.metadata()?.modified()?).unwrap_or_default();
+    if age > UNFINISHED_AGE_MAX { fs::remove_file(entry.path()) } else { Ok(()) }
+}
+
+/// Another process that uses the folder may just have finished its file.
+fn unless_gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 /// Writes a new file (mode 0600) durably; answers `false` and changes nothing when the name is taken.
@@ -113,6 +124,20 @@ mod tests {
         assert_eq!(winners.len(), 1);
         assert_eq!(read(&folder.path().join("one")).unwrap().unwrap(), vec![winners[0]; 4096]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_opened_while_others_finish_files_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = folder.path();
+                scope.spawn(move || (0..50).for_each(|n| drop(put_new(path, &format!("{writer}-{n}"), b"x").unwrap())));
+            }
+            for _ in 0..500 {
+                open_folder(folder.path()).unwrap();
+            }
+        });
     }
 
     #[test]
