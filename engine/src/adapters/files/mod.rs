@@ -132,7 +132,7 @@ mod tests {
         std::thread::scope(|scope| {
             for writer in 0..4 {
                 let path = folder.path();
-                scope.spawn(move || (0..50).for_each(|n| drop(put_new(path, &format!("{writer}-{n}"), b"x").unwrap())));
+                scope.spawn(move || (0..50).all(|n| put_new(path, &format!("{writer}-{n}"), b"x").unwrap()));
             }
             for _ in 0..500 {
                 open_folder(folder.path()).unwrap();
