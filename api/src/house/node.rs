@@ -10,6 +10,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 use sha2::Sha256;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use usher_core::EventId;
 use usher_engine::adapters::cql::CqlLeases;
 use usher_engine::checkout::Runner;
@@ -38,6 +39,8 @@ const IDLE_MAX: Duration = Duration::from_secs(3);
 
 /// After an event changed hands: what its owner before still projected is in the views by then.
 const WOKEN_AFTER: Duration = Duration::from_secs(3);
+/// Events whose orders are gone through at the same time: a node may inherit thousands at once.
+const WAKES_AT_ONCE_MAX: usize = 8;
 
 /// This node's place among the others.
 pub(super) struct Among {
@@ -59,10 +62,12 @@ pub(super) fn join(
     let Some(house_key) = house_key.filter(|_| settings.is_one_of_several()) else { return Ok(None) };
     let key = key_of(house_key);
     let (projector, payer_later, runtime) = (projector.clone(), payer_later.clone(), home.clone());
+    let turns = Arc::new(Semaphore::new(WAKES_AT_ONCE_MAX));
     let on_moved: OnMoved = Arc::new(move |event| {
         projector.let_go(event);
         if let Some(payer) = payer_later.get() {
-            runtime.spawn(async move { wake_owed(&payer, event).await });
+            let turns = Arc::clone(&turns);
+            runtime.spawn(async move { wake_owed(&payer, event, &turns).await });
         }
     });
     let Some(cluster) = kept.cluster.clone() else {
@@ -80,8 +85,10 @@ pub(super) fn join(
 }
 
 /// Wakes what the owner before may have heard of and left.
-async fn wake_owed(payer: &Runner, event: EventId) {
+async fn wake_owed(payer: &Runner, event: EventId, turns: &Semaphore) {
     tokio::time::sleep(WOKEN_AFTER).await;
+    // The semaphore is never closed.
+    let _turn = turns.acquire().await;
     match payer.wake_owed(event).await {
         Ok(0) => {}
         Ok(orders_count) => tracing::info!(%event, orders_count, "orders that the owner before left are gone on with"),

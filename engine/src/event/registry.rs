@@ -1,7 +1,7 @@
 //! All running events of this process: loaded on demand, unloaded when idle.
 //!
-//! Callers who come while an event loads share the load, and its failure. An event that cannot be loaded is remembered with its reason,
-//! and the others run on. A dead actor (a fault in the shell itself) is replaced, with a pause that grows.
+//! Callers who come while an event loads share the load, and its failure. An event that cannot be loaded is remembered
+//! with its reason, and the others run on. A dead actor (a fault in the shell itself) is replaced, with a pause that grows.
 
 mod unload;
 mod verification;

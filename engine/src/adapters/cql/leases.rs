@@ -212,7 +212,7 @@ impl Leases for CqlLeases {
             let mine = incarnation(&me);
             if let Err(error) = cluster.session().execute_unpaged(&statements.release, (key(event), mine)).await {
                 // It might take effect later and empty the row that this run has claimed again. The look by consensus
-                // ends it, one way or the other.
+                // ends what servers have begun; what is still on its way costs peace, and the journal fences.
                 if statements.owner(cluster.session(), event).await?.as_ref() == Some(&me) {
                     return Err(error.into());
                 }
